@@ -1,0 +1,160 @@
+//! The one table of error codes: number, string, class and remedy of each.
+//!
+//! Numbers and strings are stable: a code is never reused and never renamed. Bindings match on
+//! [`Class`], users on the string, C on the number. `docs/errors.md` is generated from here.
+
+use std::fmt;
+
+/// Who can mend an error of this kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Class {
+    /// The caller passed something that cannot be used: change the call.
+    Usage,
+    /// The guest module cannot be run here: change the module.
+    Module,
+    /// The machine or its files failed: change the environment.
+    Host,
+    /// A defect in sandcell: report it.
+    Internal,
+}
+
+macro_rules! codes {
+    ($( $(#[doc = $doc:literal])+ $name:ident = $number:literal, $variant:ident, $class:ident, $hint:literal; )+) => {
+        /// The stable code of an error.
+        ///
+        /// ```
+        /// let code = sandcell::Code::parse("image_missing").unwrap();
+        /// assert_eq!(code.as_str(), "image_missing");
+        /// assert_eq!(code.class(), sandcell::Class::Host);
+        /// ```
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        pub enum Code {
+            $( $(#[doc = $doc])+ $variant, )+
+        }
+
+        impl Code {
+            /// Every code, in the order of their numbers.
+            pub const ALL: &'static [Code] = &[$(Code::$variant,)+];
+
+            /// The code's stable name, as it appears in JSON.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Code::$variant => stringify!($name),)+ }
+            }
+
+            /// The code's stable number, as C sees it.
+            pub fn number(self) -> u32 {
+                match self { $(Code::$variant => $number,)+ }
+            }
+
+            /// Who can mend an error with this code.
+            pub fn class(self) -> Class {
+                match self { $(Code::$variant => Class::$class,)+ }
+            }
+
+            /// One sentence that names the remedy.
+            pub fn hint(self) -> &'static str {
+                match self { $(Code::$variant => $hint,)+ }
+            }
+
+            /// What the code means, from the table.
+            pub fn doc(self) -> &'static str {
+                match self { $(Code::$variant => concat!($($doc,)+),)+ }
+            }
+        }
+    };
+}
+
+codes! {
+    /// A limit was named that does not exist.
+    limit_unknown = 100, LimitUnknown, Usage, "Use one of the limits that the message lists.";
+    /// A limit was set outside its range.
+    limit_range = 101, LimitRange, Usage, "Choose a value inside the range; unlimited cannot be expressed.";
+    /// A guest path is not absolute, or holds `..`, NUL or a name that is too long.
+    guest_path_invalid = 102, GuestPathInvalid, Usage, "Give an absolute path without `..`, such as /data.";
+    /// A mount cannot be used: its folder is missing, or two mounts share one path.
+    mount_invalid = 103, MountInvalid, Usage, "Check that the folder exists, is a directory, and that every guest path is used once.";
+    /// An environment variable or argument holds NUL, or a name holds `=`.
+    environment_invalid = 104, EnvironmentInvalid, Usage, "Remove NUL bytes, and `=` from names.";
+    /// A file was asked for that the sandbox does not hold, or that may not be read this way.
+    file_unavailable = 105, FileUnavailable, Usage, "Check the path against the files that the Outcome lists.";
+    /// A program does not fit the image, for instance source code for a command module.
+    program_invalid = 106, ProgramInvalid, Usage, "Use Program::code for interpreters and Program::command for modules.";
+    /// A policy, recipe or limit file has a syntax error or an unknown field.
+    document_invalid = 107, DocumentInvalid, Usage, "Correct the field that the message names.";
+
+    /// The bytes are not a WebAssembly module, or one that uses a proposal that is off.
+    module_invalid = 200, ModuleInvalid, Module, "Compile the program for wasm32-wasip1.";
+    /// The module imports something that the sandbox does not provide.
+    import_unknown = 201, ImportUnknown, Module, "Build for wasm32-wasip1 (wasi_snapshot_preview1) without other imports.";
+    /// The module lacks an export that its kind needs, or exports it with another type.
+    export_missing = 202, ExportMissing, Module, "A command exports `_start`; a reactor exports `memory`, `host_alloc`, `turn` and `run`.";
+    /// The module is larger than `module_bytes`, or asks at start for more than a limit allows.
+    module_exceeds = 203, ModuleExceeds, Module, "Raise the limit that the message names, or use a smaller module.";
+
+    /// No image of this name has been built on this machine.
+    image_missing = 300, ImageMissing, Host, "Build it once with `sandcell image build NAME`.";
+    /// A file of an image is missing, truncated, altered or was built by somebody else.
+    image_damaged = 301, ImageDamaged, Host, "Build the image again with `sandcell image build NAME --force`.";
+    /// The cache folder cannot be created, written or made private.
+    cache_unwritable = 302, CacheUnwritable, Host, "Set SANDCELL_CACHE to a folder that you own and can write.";
+    /// A file or system call of the host failed.
+    host_io = 303, HostIo, Host, "See the operating system's message; a full disk or missing permission is the usual cause.";
+    /// Another library replaced the process's trap handlers after the engine was made.
+    signal_handlers_replaced = 304, SignalHandlersReplaced, Host, "Enable faulthandler and crash reporters before making the Engine, or make it with `explicit_traps`.";
+    /// The machine cannot give what the engine needs: address space, memory or a stack.
+    host_exhausted = 305, HostExhausted, Host, "Close sandboxes, or raise the process's limits on memory and mappings.";
+
+    /// The sandbox cannot run: an earlier run of it is still under way, or ended abnormally.
+    sandbox_unusable = 400, SandboxUnusable, Usage, "Wait for the run to end, or make a new sandbox.";
+
+    /// A defect of sandcell.
+    internal = 900, Internal, Internal, "Please report this with the message and the program.";
+}
+
+impl Code {
+    /// Finds a code by its stable name.
+    pub fn parse(name: &str) -> Option<Code> {
+        Code::ALL.iter().copied().find(|code| code.as_str() == name)
+    }
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl serde::Serialize for Code {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl Class {
+    /// The class's stable name, as it appears in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Class::Usage => "usage",
+            Class::Module => "module",
+            Class::Host => "host",
+            Class::Internal => "internal",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_and_names_are_unique_and_ascending() {
+        let numbers: Vec<u32> = Code::ALL.iter().map(|code| code.number()).collect();
+        assert!(numbers.windows(2).all(|pair| pair[0] < pair[1]));
+        for code in Code::ALL {
+            assert_eq!(Code::parse(code.as_str()), Some(*code));
+            assert!(!code.hint().is_empty() && !code.doc().is_empty());
+        }
+    }
+}

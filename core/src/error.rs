@@ -1,0 +1,230 @@
+//! Errors of the library itself, as facts.
+//!
+//! An [`Error`] never means that guest code misbehaved: what a guest does ends in an
+//! [`Outcome`](crate::Outcome). The sentence is made from the facts, once, by `Display`; the
+//! stable code, its class and its remedy come from the table in `code.rs`.
+
+use crate::code::{Class, Code};
+use crate::limits::LimitKey;
+use std::path::PathBuf;
+
+/// What every fallible call of this crate returns.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why the library could not do what it was asked to.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A limit was named that does not exist.
+    #[error("there is no limit `{name}`; the limits are {}", LimitKey::names())]
+    LimitUnknown {
+        /// The name as given.
+        name: String,
+    },
+    /// A limit was set outside its range.
+    #[error("limit `{limit}` cannot be {value}: it must lie in {minimum}..={maximum} {unit}", unit = .limit.unit().as_str(), minimum = .limit.range().start(), maximum = .limit.range().end())]
+    LimitRange {
+        /// Which limit.
+        limit: LimitKey,
+        /// The value as given.
+        value: u64,
+    },
+    /// A guest path was refused.
+    #[error("guest path `{path}` is invalid: {reason}")]
+    GuestPathInvalid {
+        /// The path as given.
+        path: String,
+        /// Which rule it breaks.
+        reason: &'static str,
+    },
+    /// A mount cannot be used.
+    #[error("mount at `{guest}` is invalid: {reason}")]
+    MountInvalid {
+        /// Where it was to be seen by the guest.
+        guest: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// An environment variable or argument cannot be passed.
+    #[error("{what} is invalid: {reason}")]
+    EnvironmentInvalid {
+        /// Which variable or argument.
+        what: String,
+        /// Which rule it breaks.
+        reason: &'static str,
+    },
+    /// A file of the sandbox cannot be read or written from outside.
+    #[error("file `{path}` of the sandbox: {reason}")]
+    FileUnavailable {
+        /// The guest path.
+        path: String,
+        /// Why.
+        reason: String,
+    },
+    /// The program does not fit the image.
+    #[error("this program cannot run on image `{image}`: {reason}")]
+    ProgramInvalid {
+        /// The image's name.
+        image: String,
+        /// Why.
+        reason: &'static str,
+    },
+    /// A document has a syntax error or an unknown field.
+    #[error("{what}: {reason}")]
+    DocumentInvalid {
+        /// Which document.
+        what: String,
+        /// The parser's finding.
+        reason: String,
+    },
+    /// The bytes are not a usable module.
+    #[error("not a WebAssembly module that can run here: {reason}")]
+    ModuleInvalid {
+        /// The validator's finding.
+        reason: String,
+    },
+    /// The module imports something that is not provided.
+    #[error("the module imports `{module}::{name}`{}, which the sandbox does not provide", if *.known { " with another type" } else { "" })]
+    ImportUnknown {
+        /// The import's module name.
+        module: String,
+        /// The import's field name.
+        name: String,
+        /// True when an import of this name exists, with another type.
+        known: bool,
+    },
+    /// The module lacks an export.
+    #[error("the module does not export `{name}` as {expected}")]
+    ExportMissing {
+        /// The export.
+        name: &'static str,
+        /// The type it must have.
+        expected: &'static str,
+    },
+    /// The module is larger, or asks for more at start, than a limit allows.
+    #[error("the module needs {needed} {unit} where `{limit}` allows {allowed}", unit = .limit.unit().as_str())]
+    ModuleExceeds {
+        /// Which limit.
+        limit: LimitKey,
+        /// What the module needs, at least.
+        needed: u64,
+        /// What the limit allows.
+        allowed: u64,
+    },
+    /// No image of this name has been built.
+    #[error("image `{name}` has not been built")]
+    ImageMissing {
+        /// The image's name.
+        name: String,
+    },
+    /// An image's files cannot be trusted.
+    #[error("image `{name}` is damaged: {reason}")]
+    ImageDamaged {
+        /// The image's name.
+        name: String,
+        /// Which file, and what is wrong with it.
+        reason: String,
+    },
+    /// The cache folder cannot be used.
+    #[error("the cache folder {} cannot be used: {reason}", .path.display())]
+    CacheUnwritable {
+        /// The folder.
+        path: PathBuf,
+        /// What failed.
+        reason: String,
+    },
+    /// A file or system call of the host failed.
+    #[error("{operation}: {source}")]
+    HostIo {
+        /// What was being done.
+        operation: String,
+        /// The operating system's answer.
+        source: std::io::Error,
+    },
+    /// The process's trap handlers are no longer wasmtime's.
+    #[error("another library replaced the handler of {signal}: a trap in a guest would end this process")]
+    SignalHandlersReplaced {
+        /// The signal's name.
+        signal: &'static str,
+    },
+    /// The machine ran out of something the engine needs.
+    #[error("the host ran out of {resource}: {reason}")]
+    HostExhausted {
+        /// What is missing.
+        resource: &'static str,
+        /// The operating system's or wasmtime's finding.
+        reason: String,
+    },
+    /// The sandbox cannot run now or any more.
+    #[error("the sandbox cannot run: {reason}")]
+    SandboxUnusable {
+        /// Why.
+        reason: &'static str,
+    },
+    /// A defect of sandcell.
+    #[error("internal error: {reason}")]
+    Internal {
+        /// What was found.
+        reason: String,
+    },
+}
+
+impl Error {
+    /// The stable code.
+    pub fn code(&self) -> Code {
+        match self {
+            Error::LimitUnknown { .. } => Code::LimitUnknown,
+            Error::LimitRange { .. } => Code::LimitRange,
+            Error::GuestPathInvalid { .. } => Code::GuestPathInvalid,
+            Error::MountInvalid { .. } => Code::MountInvalid,
+            Error::EnvironmentInvalid { .. } => Code::EnvironmentInvalid,
+            Error::FileUnavailable { .. } => Code::FileUnavailable,
+            Error::ProgramInvalid { .. } => Code::ProgramInvalid,
+            Error::DocumentInvalid { .. } => Code::DocumentInvalid,
+            Error::ModuleInvalid { .. } => Code::ModuleInvalid,
+            Error::ImportUnknown { .. } => Code::ImportUnknown,
+            Error::ExportMissing { .. } => Code::ExportMissing,
+            Error::ModuleExceeds { .. } => Code::ModuleExceeds,
+            Error::ImageMissing { .. } => Code::ImageMissing,
+            Error::ImageDamaged { .. } => Code::ImageDamaged,
+            Error::CacheUnwritable { .. } => Code::CacheUnwritable,
+            Error::HostIo { .. } => Code::HostIo,
+            Error::SignalHandlersReplaced { .. } => Code::SignalHandlersReplaced,
+            Error::HostExhausted { .. } => Code::HostExhausted,
+            Error::SandboxUnusable { .. } => Code::SandboxUnusable,
+            Error::Internal { .. } => Code::Internal,
+        }
+    }
+
+    /// Who can mend it.
+    pub fn class(&self) -> Class {
+        self.code().class()
+    }
+
+    /// One sentence that names the remedy.
+    pub fn hint(&self) -> &'static str {
+        self.code().hint()
+    }
+
+    /// The JSON form, the same from every language:
+    /// `{"error": {"code", "class", "message", "hint"}}`.
+    ///
+    /// ```
+    /// let error = sandcell::Limits::new().set("fule", 1).unwrap_err();
+    /// assert_eq!(error.to_json()["error"]["code"], "limit_unknown");
+    /// ```
+    pub fn to_json(&self) -> serde_json::Value {
+        serde_json::json!({"error": {
+            "code": self.code().as_str(),
+            "class": self.class().as_str(),
+            "message": self.to_string(),
+            "hint": self.hint(),
+        }})
+    }
+
+    /// An I/O failure of the host with the operation that met it.
+    pub(crate) fn host_io(operation: impl Into<String>) -> impl FnOnce(std::io::Error) -> Error {
+        let operation = operation.into();
+        move |source| Error::HostIo { operation, source }
+    }
+}

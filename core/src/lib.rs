@@ -1,0 +1,13 @@
+//! Runs code that nobody has reviewed inside the caller's own process.
+
+mod code;
+mod error;
+mod limits;
+mod outcome;
+mod policy;
+
+pub use code::{Class, Code};
+pub use error::{Error, Result};
+pub use limits::{LimitKey, Limits, Unit};
+pub use outcome::{Artifact, Denial, FilesDiff, Outcome, Status, TrapReason, Usage};
+pub use policy::{Access, Clock, GuestPath, Mount, Policy, Seed};

@@ -1,0 +1,130 @@
+//! The rows: name, key, unit, default, range and meaning of every limit.
+
+use std::fmt;
+use std::ops::RangeInclusive;
+
+const KIB: u64 = 1 << 10;
+const MIB: u64 = 1 << 20;
+const GIB: u64 = 1 << 30;
+
+/// What a limit counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unit {
+    /// Bytes.
+    Bytes,
+    /// Milliseconds of wall-clock time.
+    Milliseconds,
+    /// WebAssembly instructions; bulk operations count their bytes.
+    Fuel,
+    /// Things: files, nodes, table elements.
+    Count,
+}
+
+impl Unit {
+    /// The word used in messages.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Unit::Bytes => "bytes",
+            Unit::Milliseconds => "ms",
+            Unit::Fuel => "fuel",
+            Unit::Count => "items",
+        }
+    }
+}
+
+macro_rules! limits {
+    ($( $(#[doc = $doc:literal])+ $name:ident, $key:ident, $unit:ident, $default:expr, $range:expr; )+) => {
+        /// The name of a limit.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+        #[serde(rename_all = "snake_case")]
+        #[non_exhaustive]
+        pub enum LimitKey {
+            $( $(#[doc = $doc])+ $key, )+
+        }
+
+        impl LimitKey {
+            /// How many limits there are.
+            pub(super) const COUNT: usize = [$(LimitKey::$key,)+].len();
+            /// Every limit, in the order of the table.
+            pub const ALL: [LimitKey; LimitKey::COUNT] = [$(LimitKey::$key,)+];
+
+            /// The limit's name in every language.
+            pub fn as_str(self) -> &'static str {
+                match self { $(LimitKey::$key => stringify!($name),)+ }
+            }
+
+            /// What it counts.
+            pub fn unit(self) -> Unit {
+                match self { $(LimitKey::$key => Unit::$unit,)+ }
+            }
+
+            /// The value in force when it is not set.
+            pub fn default_value(self) -> u64 {
+                match self { $(LimitKey::$key => $default,)+ }
+            }
+
+            /// The values it may take.
+            pub fn range(self) -> RangeInclusive<u64> {
+                match self { $(LimitKey::$key => $range,)+ }
+            }
+
+            /// What it bounds, and what happens when it is reached.
+            pub fn doc(self) -> &'static str {
+                match self { $(LimitKey::$key => concat!($($doc,)+),)+ }
+            }
+        }
+    };
+}
+
+limits! {
+    /// Sum of all linear memories of the guest and of the heap of its exceptions. A refused
+    /// `memory.grow` is an ordinary failure that the guest can handle (`MemoryError`).
+    memory_bytes, MemoryBytes, Bytes, 512 * MIB, 64 * KIB ..= 1 << 40;
+    /// Sum of the elements of all tables. A refused `table.grow` is an ordinary failure.
+    table_elements, TableElements, Count, 200_000, 0 ..= 100_000_000;
+    /// WebAssembly instructions of one run; bulk operations count their bytes, so that filling
+    /// one GiB costs a billion. Ends the run as `exceeded`.
+    fuel, Fuel, Fuel, 200_000_000_000, 1 ..= 1 << 62;
+    /// Wall-clock time of one run, sleeping and waiting for input included. Ends the run as
+    /// `exceeded`.
+    deadline_ms, DeadlineMs, Milliseconds, 30_000, 1 ..= 7 * 24 * 3_600_000;
+    /// Bytes kept of standard output, and as many of standard error: the first and the last half.
+    /// What lies between is dropped and the stream is marked as truncated.
+    output_bytes, OutputBytes, Bytes, MIB, 0 ..= GIB;
+    /// Files and directories open at once, preopened ones and the three standard streams
+    /// included. Past it opening fails with `EMFILE`.
+    open_files, OpenFiles, Count, 256, 8 ..= 65_536;
+    /// Bytes that the files of all writable mounts may grow by, in memory and on the host
+    /// together; files in memory count in blocks of 256 bytes and more. Past it writing
+    /// fails with `ENOSPC`.
+    fs_bytes, FsBytes, Bytes, 128 * MIB, 0 ..= 1 << 40;
+    /// Files, directories and links that a guest may create on all writable mounts. Past it
+    /// creating fails with `ENOSPC`.
+    fs_nodes, FsNodes, Count, 16_384, 0 ..= 10_000_000;
+    /// Length of one file that is written. Past it writing fails with `EFBIG`.
+    file_bytes, FileBytes, Bytes, 128 * MIB, 0 ..= 1 << 40;
+    /// Everything that the host allocates for one guest outside its linear memory: files in
+    /// memory, directory listings, captured output, descriptors. Past it the call fails with
+    /// `ENOMEM` or `ENOSPC`.
+    host_bytes, HostBytes, Bytes, 256 * MIB, 64 * KIB ..= 1 << 40;
+    /// Size of a module that is given as bytes. A larger one is refused before it is parsed.
+    module_bytes, ModuleBytes, Bytes, 128 * MIB, 8 ..= 4 * GIB;
+}
+
+impl LimitKey {
+    /// Finds a limit by its name.
+    pub fn parse(name: &str) -> Option<LimitKey> {
+        LimitKey::ALL.into_iter().find(|limit| limit.as_str() == name)
+    }
+
+    /// The names of all limits, for messages.
+    pub(crate) fn names() -> String {
+        LimitKey::ALL.map(LimitKey::as_str).join(", ")
+    }
+}
+
+impl fmt::Display for LimitKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}

@@ -1,0 +1,47 @@
+//! The error numbers of preview 1, which are also the errors of the file tree.
+
+/// `errno` of WASI preview 1 (`typenames.witx`): the numbers are the ABI.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(u16)]
+#[allow(missing_docs)]
+pub(crate) enum Errno {
+    TooBig = 1,
+    Acces = 2,
+    Again = 6,
+    Badf = 8,
+    Busy = 10,
+    Dquot = 19,
+    Exist = 20,
+    Fault = 21,
+    Fbig = 22,
+    Ilseq = 25,
+    Intr = 27,
+    Inval = 28,
+    Io = 29,
+    Isdir = 31,
+    Loop = 32,
+    Mfile = 33,
+    Mlink = 34,
+    NameTooLong = 37,
+    Nfile = 41,
+    Nodev = 43,
+    Noent = 44,
+    Nomem = 48,
+    Nospc = 51,
+    Nosys = 52,
+    Notdir = 54,
+    Notempty = 55,
+    Notsock = 57,
+    Notsup = 58,
+    Nxio = 60,
+    Overflow = 61,
+    Perm = 63,
+    Pipe = 64,
+    Range = 68,
+    Rofs = 69,
+    Spipe = 70,
+    Stale = 72,
+    Txtbsy = 74,
+    Xdev = 75,
+    NotCapable = 76,
+}
