@@ -5,6 +5,10 @@ mod error;
 mod limits;
 mod outcome;
 mod policy;
+#[allow(dead_code)]
+mod vfs;
+#[allow(dead_code)]
+mod wasi;
 
 pub use code::{Class, Code};
 pub use error::{Error, Result};

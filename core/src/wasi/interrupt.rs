@@ -126,8 +126,10 @@ impl Interrupt {
         let answer = poll_fn(|context| match polled(context).transpose() {
             Some(answer) => Poll::Ready(answer),
             None => {
-                *self.wait.lock() =
-                    Wait { waker: Some(context.waker().clone()), waiting: true, until, waited: self.waited() };
+                let mut wait = self.wait.lock();
+                wait.waker = Some(context.waker().clone());
+                wait.waiting = true;
+                wait.until = until;
                 Poll::Pending
             }
         })
