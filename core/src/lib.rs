@@ -1,8 +1,12 @@
 //! Runs code that nobody has reviewed inside the caller's own process.
 
 mod code;
+#[allow(dead_code)]
+mod engine;
 mod error;
 mod limits;
+#[allow(dead_code)]
+mod memory;
 mod outcome;
 mod policy;
 #[allow(dead_code)]
@@ -11,6 +15,7 @@ mod vfs;
 mod wasi;
 
 pub use code::{Class, Code};
+pub use engine::{CacheDir, Engine, EngineBuilder};
 pub use error::{Error, Result};
 pub use limits::{LimitKey, Limits, Unit};
 pub use outcome::{Artifact, Denial, FilesDiff, Outcome, Status, TrapReason, Usage};
