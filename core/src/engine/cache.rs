@@ -171,6 +171,11 @@ impl Cache {
         }
     }
 
+    /// True if an image that has a name uses this.
+    pub(crate) fn is_pinned(&self, key: Digest) -> bool {
+        self.pinned().contains(&key)
+    }
+
     /// The digests that names stand for, and the code they use.
     fn pinned(&self) -> Vec<Digest> {
         let Ok(entries) = fs::read_dir(self.root.join("names")) else { return Vec::new() };
