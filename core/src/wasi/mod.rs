@@ -8,6 +8,10 @@
 mod abi;
 mod guest;
 mod interrupt;
+mod stdin;
+mod stdio;
 
 pub(crate) use guest::GuestMemory;
 pub(crate) use interrupt::{Interrupt, Stop};
+pub use stdin::Stdin;
+pub(crate) use stdio::Captured;
