@@ -5,7 +5,7 @@ mod host;
 use crate::failure::Failure;
 use crate::report;
 use clap::Args;
-use sandcell::{CacheDir, Engine, Error, Image, Limits, Outcome, Program, Recipe, Sandbox, Status, TrapReason};
+use sandcell::{CacheDir, Code, Engine, Error, Image, Limits, Outcome, Program, Recipe, Sandbox, Status, TrapReason};
 use serde::Serialize;
 
 const EXAMPLES: &str = "\
@@ -104,27 +104,32 @@ fn examine(verify: bool) -> Vec<Finding> {
 
 /// One finding for each image that is or could be there.
 fn images(engine: &Engine, verify: bool) -> Vec<Finding> {
-    let built = match Image::list(engine) {
+    let listed = match Image::list(engine) {
         Ok(images) => images,
         Err(error) => return vec![Finding::error("images", &error)],
     };
-    let mut findings = Vec::new();
-    for name in Recipe::builtin_names().iter().filter(|name| !built.iter().any(|image| image.name == **name)) {
-        let remedy = "Build it once with `sandcell image build NAME`.";
-        findings.push(Finding::warn("images", format!("{name} is not built"), remedy));
+    // A damaged image is not listed, but its name is known.
+    let others = listed.into_iter().map(|image| image.name);
+    let others = others.filter(|name| !Recipe::builtin_names().any(|builtin| builtin == name));
+    let names = Recipe::builtin_names().map(str::to_owned).chain(others);
+    names.map(|name| image(engine, &name, verify)).collect()
+}
+
+fn image(engine: &Engine, name: &str, verify: bool) -> Finding {
+    let checked = Image::load(engine, name).and_then(|image| {
+        let verified = if verify { Image::verify(engine, name) } else { Ok(()) };
+        verified.map(|()| report::size(image.info().bytes))
+    });
+    match checked {
+        Ok(size) => {
+            let how = if verify { "every file hashed" } else { "usable" };
+            Finding::ok("images", format!("{name}, {size}, {how}"))
+        }
+        Err(error) if error.code() == Code::ImageMissing => {
+            Finding::warn("images", format!("{name} is not built"), error.hint())
+        }
+        Err(error) => Finding::error("images", &error),
     }
-    for image in built {
-        let checked =
-            if verify { Image::verify(engine, &image.name) } else { Image::load(engine, &image.name).map(drop) };
-        findings.push(match checked {
-            Ok(()) => {
-                let how = if verify { "every file hashed" } else { "usable" };
-                Finding::ok("images", format!("{}, {}, {how}", image.name, report::size(image.bytes)))
-            }
-            Err(error) => Finding::error("images", &error),
-        });
-    }
-    findings
 }
 
 /// A guest that prints; proves that compiling, instantiating and preview 1 work.

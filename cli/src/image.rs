@@ -133,7 +133,7 @@ pub(crate) fn execute(args: ImageArgs) -> Result<u8, Failure> {
 
 fn build(engine: &Engine, cache: &CacheDir, args: &BuildArgs) -> Result<u8, Failure> {
     let recipe = Recipe::builtin(&args.name).ok_or_else(|| {
-        let known = Recipe::builtin_names().join(", ");
+        let known = Recipe::builtin_names().collect::<Vec<_>>().join(", ");
         Failure::Usage(format!("there is no recipe for an image `{}`; there are: {known}", args.name))
     })?;
     let mut display = Display::new(args.quiet || args.json);

@@ -233,9 +233,10 @@ fn run_until_interrupted(sandbox: &mut Sandbox, program: Program) -> Result<Outc
     set_running(Some(sandbox.cancel_handle()));
     HANDLER.call_once(|| {
         // Without a handler Ctrl-C still ends the process, only without output and usage.
-        let installed = ctrlc::set_handler(|| match set_running(None) {
-            Some(guest) => guest.cancel(),
-            None => std::process::exit(INTERRUPTED.into()),
+        let installed = ctrlc::set_handler(|| {
+            if !set_running(None).is_some_and(|guest| guest.cancel()) {
+                std::process::exit(INTERRUPTED.into());
+            }
         });
         if let Err(error) = installed {
             tracing::warn!("Ctrl-C will end the process without usage: {error}");
