@@ -12,6 +12,8 @@ mod ledger;
 mod mounts;
 mod namespace;
 mod resolve;
+#[cfg(test)]
+mod tests;
 mod tree;
 
 pub(crate) use errno::Errno;
