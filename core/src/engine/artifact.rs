@@ -1,7 +1,7 @@
 //! Compiled modules on disk. The only place that turns bytes of a file into code.
 #![allow(unsafe_code)]
 
-use super::{Cache, Code, Digest, Engine, write_private};
+use super::{Code, Digest, Engine, write_private};
 use crate::error::{Error, Result};
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -76,11 +76,6 @@ pub(super) fn load(engine: &Engine, key: Digest) -> Result<Option<Code>> {
             Ok(None)
         }
     }
-}
-
-/// True if the cache holds code under this key, as far as its record tells.
-pub(crate) fn exists(cache: &Cache, key: Digest) -> bool {
-    matches!(cache.open_entry(KIND, key), Ok(Some(_)))
 }
 
 fn map(engine: &Engine, key: Digest, file: File) -> Result<Code> {

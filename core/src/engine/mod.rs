@@ -9,6 +9,8 @@ mod config;
 mod digest;
 mod lock;
 mod sealed;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use cache::Cache;
 pub use cache::CacheDir;

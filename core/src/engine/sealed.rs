@@ -99,11 +99,6 @@ impl Sealed {
         Ok(file)
     }
 
-    /// The recorded digest of one of the files.
-    pub(crate) fn digest(&self, name: &str) -> Option<Digest> {
-        self.record.files.get(name).map(|file| file.sha256)
-    }
-
     /// The sum of the sizes of all files.
     pub(crate) fn bytes(&self) -> u64 {
         self.record.files.values().map(|file| file.facts.bytes).sum()

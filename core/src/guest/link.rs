@@ -11,7 +11,8 @@ use wasmtime::{ExternType, InstancePre, Linker, Module, UnknownImportError, ValT
 /// A module whose imports are resolved and whose exports fit its ABI.
 #[derive(Clone)]
 pub(crate) struct Guest {
-    code: Arc<Code>,
+    /// Keeps the code in the engine's table of loaded modules.
+    _code: Arc<Code>,
     pre: InstancePre<State>,
     abi: Abi,
 }
@@ -27,7 +28,7 @@ impl Guest {
         wasi::add_to_linker(&mut linker)?;
         host_call::add_to_linker(&mut linker).map_err(|error| Error::Internal { reason: error.to_string() })?;
         match linker.instantiate_pre(&code.module) {
-            Ok(pre) => Ok(Guest { code, pre, abi }),
+            Ok(pre) => Ok(Guest { _code: code, pre, abi }),
             Err(error) => Err(import_error(&error)),
         }
     }
@@ -40,9 +41,6 @@ impl Guest {
         self.abi
     }
 
-    pub(crate) fn code(&self) -> &Code {
-        &self.code
-    }
 }
 
 fn check_exports(module: &Module, abi: Abi) -> Result<()> {

@@ -1,0 +1,175 @@
+//! The state behind the guest's calls: descriptors, streams, clock, and the credit they spend.
+
+use super::denials::Denials;
+use super::descriptor::{Descriptor, Kind};
+use super::process::Strings;
+use super::random::Random;
+use super::stdin::{Input, Stdin};
+use super::stdio::{Capture, Captured};
+use super::table::Table;
+use super::{Clock, Interrupt, Stop};
+use crate::error::{Error, Result};
+use crate::limits::{Budget, LimitKey, Limits};
+use crate::outcome::Denial;
+use crate::policy::Seed;
+use crate::vfs::{Errno, Vfs};
+use std::sync::Arc;
+
+/// Credit between two looks at the deadline. Calls without further work take tens of
+/// nanoseconds, so a look comes every few dozen microseconds.
+const CREDIT: u32 = 1024;
+
+/// What calls cost in credit.
+pub(super) mod cost {
+    /// Every call.
+    pub(in crate::wasi) const CALL: u32 = 1;
+    /// A call that resolves a path or may reach the host's disk.
+    pub(in crate::wasi) const DISK: u32 = 64;
+    /// A call whose work does not show in its arguments: look at the deadline at once.
+    pub(in crate::wasi) const UNBOUNDED: u32 = super::CREDIT + 1;
+    /// This many bytes moved cost one credit: moving them takes about as long as a call.
+    pub(in crate::wasi) const BYTES_PER_CREDIT: u32 = 4096;
+    /// The most bytes moved between two looks at the credit.
+    pub(in crate::wasi) const CHUNK_BYTES: u32 = 1 << 20;
+}
+
+/// What a guest starts with.
+pub(crate) struct Setup {
+    pub(crate) args: Vec<String>,
+    pub(crate) env: Vec<(String, String)>,
+    pub(crate) vfs: Vfs,
+    pub(crate) clock: Arc<Clock>,
+    pub(crate) seed: Option<Seed>,
+    pub(crate) stdin: Stdin,
+    pub(crate) limits: Limits,
+    pub(crate) host_bytes: Arc<Budget>,
+    pub(crate) interrupt: Arc<Interrupt>,
+}
+
+/// What is left after a run.
+pub(crate) struct Parts {
+    pub(crate) vfs: Vfs,
+    pub(crate) stdout: Captured,
+    pub(crate) stderr: Captured,
+    pub(crate) denials: Vec<Denial>,
+}
+
+/// Preview 1 for one guest.
+pub(crate) struct WasiCtx {
+    pub(super) args: Strings,
+    pub(super) env: Strings,
+    pub(super) vfs: Vfs,
+    pub(super) table: Table,
+    pub(super) clock: Arc<Clock>,
+    pub(super) random: Random,
+    pub(super) stdin: Input,
+    pub(super) stdout: Capture,
+    pub(super) stderr: Capture,
+    pub(super) denials: Denials,
+    pub(super) interrupt: Arc<Interrupt>,
+    pub(super) credit: Credit,
+}
+
+impl WasiCtx {
+    /// Opens the standard streams as 0, 1 and 2 and the mounts from 3 on.
+    ///
+    /// # Errors
+    /// `environment_invalid`; `mount_invalid` when there are more mounts than `open_files` or
+    /// `host_bytes` allow; `host_io` when the operating system gives no randomness.
+    pub(crate) fn new(setup: Setup) -> Result<WasiCtx> {
+        let Setup { args, env, mut vfs, clock, seed, stdin, limits, host_bytes, interrupt } = setup;
+        let output_bytes = limits.value(LimitKey::OutputBytes);
+        let mut table = Table::new(limits.value(LimitKey::OpenFiles), host_bytes.clone());
+        let streams = [Descriptor::stdin(), Descriptor::stdout(), Descriptor::stderr()];
+        for descriptor in streams {
+            open(&mut table, "standard streams", descriptor)?;
+        }
+        for (path, handle) in vfs.preopens() {
+            open(&mut table, path.as_str(), Descriptor::preopen(path.as_str(), handle))?;
+        }
+        Ok(WasiCtx {
+            args: Strings::arguments(&args)?,
+            env: Strings::environment(&env)?,
+            vfs,
+            table,
+            clock,
+            random: Random::new(seed)?,
+            stdin: Input::new(stdin, host_bytes.clone()),
+            stdout: Capture::new(output_bytes, host_bytes.clone()),
+            stderr: Capture::new(output_bytes, host_bytes),
+            denials: Denials::default(),
+            credit: Credit::new(interrupt.clone()),
+            interrupt,
+        })
+    }
+
+    /// Closes every descriptor and ends the streams.
+    pub(crate) fn into_parts(mut self) -> Parts {
+        for descriptor in self.table.drain() {
+            close(&mut self.vfs, descriptor);
+        }
+        Parts {
+            vfs: self.vfs,
+            stdout: self.stdout.finish(),
+            stderr: self.stderr.finish(),
+            denials: self.denials.into_vec(),
+        }
+    }
+}
+
+/// What a guest may do before somebody looks at the deadline again.
+#[derive(Debug)]
+pub(super) struct Credit {
+    left: u32,
+    interrupt: Arc<Interrupt>,
+}
+
+impl Credit {
+    fn new(interrupt: Arc<Interrupt>) -> Credit {
+        Credit { left: CREDIT, interrupt }
+    }
+
+    /// Pays for work about to be done; fails once the run must stop.
+    #[inline]
+    pub(super) fn spend(&mut self, cost: u32) -> Result<(), Stop> {
+        match self.left.checked_sub(cost) {
+            Some(left) => {
+                self.left = left;
+                Ok(())
+            }
+            None => self.refill(),
+        }
+    }
+
+    /// Pays for moving at most one chunk of bytes.
+    #[inline]
+    pub(super) fn spend_bytes(&mut self, bytes: u32) -> Result<(), Stop> {
+        self.spend(bytes / cost::BYTES_PER_CREDIT)
+    }
+
+    #[cold]
+    fn refill(&mut self) -> Result<(), Stop> {
+        self.interrupt.check()?;
+        self.left = CREDIT;
+        Ok(())
+    }
+}
+
+/// Gives what a descriptor stood for back to the file tree.
+pub(super) fn close(vfs: &mut Vfs, descriptor: Descriptor) {
+    match descriptor.kind {
+        Kind::File(file) => vfs.close_file(file.handle),
+        Kind::Dir(dir) => vfs.close_dir(dir.handle),
+        Kind::Stdin | Kind::Stdout | Kind::Stderr => {}
+    }
+}
+
+fn open(table: &mut Table, path: &str, descriptor: Descriptor) -> Result<()> {
+    let refused = |errno| {
+        let limit = if errno == Errno::Mfile { LimitKey::OpenFiles } else { LimitKey::HostBytes };
+        Error::MountInvalid { guest: path.to_owned(), reason: format!("`{limit}` does not allow one more descriptor") }
+    };
+    let vacancy = table.reserve().map_err(refused)?;
+    table.fill(vacancy, descriptor);
+    Ok(())
+}

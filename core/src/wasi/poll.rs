@@ -1,0 +1,194 @@
+//! Waiting for clocks and streams.
+
+use super::abi::{
+    ClockId, EVENT_BYTES, Event, EventRwFlags, EventType, Rights, SUBSCRIPTION_BYTES, SubclockFlags, event,
+};
+use super::clock::Due;
+use super::context::cost;
+use super::descriptor::Kind;
+use super::stdin::{Arrival, Ready};
+use super::{Failure, GuestMemory, Interrupt, Stop, WasiCtx};
+use crate::vfs::Errno;
+use std::task::Poll;
+use std::time::Instant;
+
+/// The most subscriptions of one call: four times the descriptors a guest has by default. It
+/// bounds what the host keeps while the guest waits to some 40 KiB.
+pub(super) const MAX_SUBSCRIPTIONS: u32 = 1024;
+
+/// A call that has found nothing ready.
+pub(super) struct Waiting {
+    subscriptions: Vec<Subscription>,
+    events: u32,
+    count: u32,
+    until: Option<Instant>,
+    input: Option<Arrival>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Subscription {
+    userdata: u64,
+    subject: Subject,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Subject {
+    Clock(Result<Due, Errno>),
+    Read(u32),
+    Write(u32),
+}
+
+impl WasiCtx {
+    /// `poll_oneoff`, as far as it goes without waiting.
+    pub(super) fn poll_oneoff(
+        &mut self,
+        memory: &mut GuestMemory<'_>,
+        subscriptions: u32,
+        events: u32,
+        len: u32,
+        count: u32,
+    ) -> Result<Option<Waiting>, Failure> {
+        // Nothing to wait for would be waiting for ever.
+        if len == 0 || len > MAX_SUBSCRIPTIONS {
+            return Err(Errno::Inval.into());
+        }
+        self.credit.spend(len)?;
+        memory.range(subscriptions, len * SUBSCRIPTION_BYTES)?;
+        memory.range(events, len * EVENT_BYTES)?;
+        memory.range(count, 4)?;
+        // All are read before any event is written: the two arrays may overlap.
+        let subscriptions = (0..len)
+            .map(|index| self.subscription(memory, subscriptions + index * SUBSCRIPTION_BYTES))
+            .collect::<Result<Vec<_>, Errno>>()?;
+        self.poll_again(memory, Waiting { subscriptions, events, count, until: None, input: None })
+    }
+
+    /// Looks again; `None` means that the call is complete.
+    pub(super) fn poll_again(
+        &mut self,
+        memory: &mut GuestMemory<'_>,
+        mut waiting: Waiting,
+    ) -> Result<Option<Waiting>, Failure> {
+        let mut count = self.collect(memory, &waiting)?;
+        if count == 0
+            && let Some(due) = waiting.nearest()
+        {
+            // A frozen clock does not wait: sleeping is what moves it.
+            self.clock.sleep(due);
+            if let Due::Slept(_) = due {
+                count = self.collect(memory, &waiting)?;
+            }
+        }
+        if count > 0 {
+            memory.write_u32(waiting.count, count)?;
+            return Ok(None);
+        }
+        waiting.until = match waiting.nearest() {
+            Some(Due::At(moment)) => Some(moment),
+            _ => None,
+        };
+        let reads = waiting.subscriptions.iter().any(|wanted| matches!(wanted.subject, Subject::Read(_)));
+        waiting.input = if reads { self.stdin.arrival() } else { None };
+        Ok(Some(waiting))
+    }
+
+    /// Writes an event for every subscription that is ready, and counts them.
+    fn collect(&mut self, memory: &mut GuestMemory<'_>, waiting: &Waiting) -> Result<u32, Failure> {
+        let mut count = 0;
+        for Subscription { userdata, subject } in waiting.subscriptions.iter().copied() {
+            let (kind, ready) = match subject {
+                Subject::Clock(due) => {
+                    let is_due = due.map(|due| self.clock.is_due(due).then_some((0, EventRwFlags::default())));
+                    (EventType::Clock, is_due)
+                }
+                Subject::Read(fd) => (EventType::FdRead, self.readable(fd)?),
+                Subject::Write(fd) => (EventType::FdWrite, self.writable(fd)),
+            };
+            let (error, (nbytes, flags)) = match ready {
+                Ok(None) => continue,
+                Ok(Some(ready)) => (None, ready),
+                Err(errno) => (Some(errno), (0, EventRwFlags::default())),
+            };
+            let bytes = event(&Event { userdata, error, kind, nbytes, flags });
+            memory.write(waiting.events + count * EVENT_BYTES, &bytes)?;
+            count += 1;
+        }
+        Ok(count)
+    }
+
+    /// Bytes that can be read at once; `None` if there may be some later.
+    fn readable(&mut self, fd: u32) -> Result<Result<Option<(u64, EventRwFlags)>, Errno>, Stop> {
+        let WasiCtx { table, vfs, stdin, credit, .. } = self;
+        let end = (0, EventRwFlags::HANGUP);
+        let descriptor = match table.descriptor(fd) {
+            Ok(descriptor) => descriptor,
+            Err(errno) => return Ok(Err(errno)),
+        };
+        let may = descriptor.require(Rights::POLL_FD_READWRITE | Rights::FD_READ);
+        Ok(match &descriptor.kind {
+            Kind::Stdout | Kind::Stderr | Kind::Dir(_) => Err(Errno::Badf),
+            Kind::Stdin => may.and_then(|()| stdin.ready()).map(|ready| {
+                ready.map(|ready| match ready {
+                    Ready::Bytes(len) => (len as u64, EventRwFlags::default()),
+                    // The error itself is the read's to give.
+                    Ready::End | Ready::Failed => end,
+                })
+            }),
+            Kind::File(file) => {
+                credit.spend(if file.on_host { cost::DISK } else { 0 })?;
+                may.and_then(|()| vfs.file_stat(&file.handle)).map(|stat| {
+                    Some(match stat.size.saturating_sub(file.position) {
+                        0 => end,
+                        left => (left, EventRwFlags::default()),
+                    })
+                })
+            }
+        })
+    }
+
+    fn writable(&mut self, fd: u32) -> Result<Option<(u64, EventRwFlags)>, Errno> {
+        let descriptor = self.table.descriptor(fd)?;
+        if matches!(descriptor.kind, Kind::Stdin | Kind::Dir(_)) {
+            return Err(Errno::Badf);
+        }
+        descriptor.require(Rights::POLL_FD_READWRITE | Rights::FD_WRITE)?;
+        // Writing never waits; how much fits shows when it is tried.
+        Ok(Some((1, EventRwFlags::default())))
+    }
+
+    fn subscription(&self, memory: &GuestMemory<'_>, at: u32) -> Result<Subscription, Errno> {
+        let bytes: [u8; SUBSCRIPTION_BYTES as usize] = memory.array(at)?;
+        let u64_at = |at: usize| u64::from_le_bytes(std::array::from_fn(|index| bytes[at + index]));
+        let u32_at = |at: usize| u32::from_le_bytes(std::array::from_fn(|index| bytes[at + index]));
+        let subject = match bytes[8] {
+            0 => {
+                let flags = SubclockFlags::try_from(u32_at(40) & 0xffff)?;
+                let absolute = flags.contains(SubclockFlags::ABSTIME);
+                Subject::Clock(ClockId::try_from(u32_at(16)).map(|id| self.clock.due(id, u64_at(24), absolute)))
+            }
+            1 => Subject::Read(u32_at(16)),
+            2 => Subject::Write(u32_at(16)),
+            _ => return Err(Errno::Inval),
+        };
+        Ok(Subscription { userdata: u64_at(0), subject })
+    }
+}
+
+impl Waiting {
+    /// Waits for the nearest clock, for input, or for the end of the run.
+    pub(super) async fn wait(&self, interrupt: &Interrupt) -> Result<(), Stop> {
+        let arrived = interrupt.wait_for(self.until, |context| match &self.input {
+            Some(input) => input.poll(context),
+            None => Poll::Pending,
+        });
+        arrived.await.map(drop)
+    }
+
+    fn nearest(&self) -> Option<Due> {
+        let dues = self.subscriptions.iter().filter_map(|wanted| match wanted.subject {
+            Subject::Clock(due) => due.ok(),
+            _ => None,
+        });
+        dues.min()
+    }
+}
