@@ -102,6 +102,10 @@ fn run(body: &str, change: impl FnOnce(&mut Setup)) -> (wasmtime::Result<i32>, D
     (result, store.into_data())
 }
 
+fn deadline(setup: &mut Setup) {
+    setup.interrupt = Arc::new(Interrupt::start(Duration::from_millis(30)));
+}
+
 #[test]
 fn a_guest_prints_and_exits() {
     let (result, data) = run(
@@ -152,41 +156,35 @@ fn a_guest_waits_for_input_and_goes_on() {
 }
 
 #[test]
+fn a_guest_that_sleeps_for_ever_is_stopped() {
+    // A relative monotonic timeout of all ones.
+    let body = r#"(memory (export "memory") 1)
+        (data (i32.const 16) "\01\00\00\00\00\00\00\00\ff\ff\ff\ff\ff\ff\ff\ff")
+        (func (export "go") (result i32)
+          (call $poll_oneoff (i32.const 0) (i32.const 64) (i32.const 1) (i32.const 128)))"#;
+    let (result, _) = run(body, deadline);
+    assert_eq!(result.unwrap_err().downcast_ref::<Stop>(), Some(&Stop::Deadline));
+}
+
+#[test]
 fn a_guest_that_waits_for_ever_is_stopped() {
-    let endless: [(&str, fn(&mut Setup)); 2] = [
-        // A relative monotonic timeout of all ones.
-        (
-            r#"(memory (export "memory") 1)
-               (data (i32.const 16) "\01\00\00\00\00\00\00\00\ff\ff\ff\ff\ff\ff\ff\ff")
-               (func (export "go") (result i32)
-                 (call $poll_oneoff (i32.const 0) (i32.const 64) (i32.const 1) (i32.const 128)))"#,
-            |_| {},
-        ),
-        (
-            r#"(memory (export "memory") 1)
-               (data (i32.const 0) "\10\00\00\00\08\00\00\00")
-               (func (export "go") (result i32)
-                 (call $fd_read (i32.const 0) (i32.const 0) (i32.const 1) (i32.const 8)))"#,
-            |setup| {
-                let (ours, theirs) = std::io::pipe().unwrap();
-                std::mem::forget(theirs);
-                setup.stdin = Stdin::reader(ours);
-            },
-        ),
-    ];
-    for (body, change) in endless {
-        let (result, _) = run(body, |setup| {
-            setup.interrupt = Arc::new(Interrupt::start(Duration::from_millis(30)));
-            change(setup);
-        });
-        assert_eq!(result.unwrap_err().downcast_ref::<Stop>(), Some(&Stop::Deadline));
-    }
+    let (ours, theirs) = std::io::pipe().unwrap();
+    let body = r#"(memory (export "memory") 1)
+        (data (i32.const 0) "\10\00\00\00\08\00\00\00")
+        (func (export "go") (result i32)
+          (call $fd_read (i32.const 0) (i32.const 0) (i32.const 1) (i32.const 8)))"#;
+    let (result, _) = run(body, |setup| {
+        deadline(setup);
+        setup.stdin = Stdin::reader(ours);
+    });
+    assert_eq!(result.unwrap_err().downcast_ref::<Stop>(), Some(&Stop::Deadline));
+    drop(theirs);
 }
 
 #[test]
 fn a_guest_that_only_calls_is_stopped_too() {
     let body = r#"(func (export "go") (result i32) (loop (drop (call $fd_close (i32.const 9))) (br 0)) unreachable)"#;
-    let (result, _) = run(body, |setup| setup.interrupt = Arc::new(Interrupt::start(Duration::from_millis(30))));
+    let (result, _) = run(body, deadline);
     assert_eq!(result.unwrap_err().downcast_ref::<Stop>(), Some(&Stop::Deadline));
 }
 
