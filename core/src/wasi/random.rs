@@ -51,6 +51,7 @@ impl WasiCtx {
             if chunk.len() == CHUNK_BYTES {
                 self.interrupt.check()?;
             }
+            self.credit.spend_bytes(chunk.len() as u32)?;
             self.random.fill(chunk);
         }
         Ok(())
