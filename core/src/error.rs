@@ -84,14 +84,12 @@ pub enum Error {
         reason: String,
     },
     /// The module imports something that is not provided.
-    #[error("the module imports `{module}::{name}`{}, which the sandbox does not provide", if *.known { " with another type" } else { "" })]
+    #[error("the module imports `{module}::{name}`, which the sandbox does not provide")]
     ImportUnknown {
         /// The import's module name.
         module: String,
         /// The import's field name.
         name: String,
-        /// True when an import of this name exists, with another type.
-        known: bool,
     },
     /// The module lacks an export.
     #[error("the module does not export `{name}` as {expected}")]

@@ -1,17 +1,44 @@
-//! Runs code that nobody has reviewed inside the caller's own process.
+//! Runs code that nobody has reviewed inside the caller's own process, with nothing reachable
+//! that was not handed over.
+//!
+//! ```
+//! use sandcell::{Engine, Image, Limits, Program, Sandbox};
+//!
+//! // Any program compiled for wasm32-wasip1; `Image::load(&engine, "python")` gives Python.
+//! let module = br#"(module (func (export "_start")))"#;
+//!
+//! let engine = Engine::builder().build()?;
+//! let image = Image::command(&engine, "hello", module, &Limits::new())?;
+//! let outcome = Sandbox::builder(&image).build()?.run(Program::command())?;
+//! assert!(outcome.is_success());
+//! # Ok::<(), sandcell::Error>(())
+//! ```
+//!
+//! An [`Engine`] is made once per process. An [`Image`] is an immutable start state; a [`Sandbox`]
+//! is made from it with a [`Policy`] (what may be touched; nothing by default) and [`Limits`]
+//! (ceilings; all have safe defaults). [`Sandbox::run`] gives an [`Outcome`]: how the guest ended,
+//! what it printed, what it cost. An [`Error`] is never the guest's fault.
 
 mod code;
+mod engine;
 mod error;
+mod guest;
+mod image;
 mod limits;
+mod memory;
 mod outcome;
 mod policy;
-#[allow(dead_code)]
+mod sandbox;
+mod store;
 mod vfs;
-#[allow(dead_code)]
 mod wasi;
 
 pub use code::{Class, Code};
+pub use engine::{CacheDir, Engine, EngineBuilder};
 pub use error::{Error, Result};
+pub use image::{Image, ImageInfo, Progress, Recipe, Source, Stage};
 pub use limits::{LimitKey, Limits, Unit};
 pub use outcome::{Artifact, Denial, FilesDiff, Outcome, Status, TrapReason, Usage};
 pub use policy::{Access, Clock, GuestPath, Mount, Policy, Seed};
+pub use sandbox::{CancelHandle, Program, Sandbox, SandboxBuilder};
+pub use wasi::Stdin;

@@ -58,6 +58,13 @@ impl GuestPath {
         &self.0
     }
 
+    /// The folder it lies in, and its own name; `None` for `/`.
+    pub(crate) fn split_last(&self) -> Option<(GuestPath, &str)> {
+        let (folder, name) = self.0.rsplit_once('/').filter(|(_, name)| !name.is_empty())?;
+        let folder = if folder.is_empty() { "/" } else { folder };
+        Some((GuestPath(folder.to_owned()), name))
+    }
+
     /// The names from the root down; none for `/`.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.0.split('/').filter(|name| !name.is_empty())

@@ -1,0 +1,42 @@
+//! Medians of alternating measurements.
+
+use crate::Error;
+use serde_json::{Map, Value};
+use std::time::Instant;
+
+/// Runs `ours` and `theirs` in turn and records both medians (ms) and theirs/ours as `NAME_ratio`.
+pub(crate) fn compare(
+    figures: &mut Map<String, Value>,
+    name: &str,
+    rounds: usize,
+    mut ours: impl FnMut() -> Result<(), Error>,
+    mut theirs: impl FnMut() -> Result<(), Error>,
+) -> Result<(), Error> {
+    let (mut a, mut b) = (Vec::new(), Vec::new());
+    for round in 0..=rounds {
+        let (one, other) = (time(&mut ours)?, time(&mut theirs)?);
+        // The first round warms both up.
+        if round > 0 {
+            a.push(one);
+            b.push(other);
+        }
+    }
+    let (a, b) = (median(a), median(b));
+    figures.insert(format!("{name}_ours_ms"), a.into());
+    figures.insert(format!("{name}_theirs_ms"), b.into());
+    figures.insert(format!("{name}_ratio"), (b / a).into());
+    Ok(())
+}
+
+/// One call, in milliseconds.
+pub(crate) fn time(call: &mut impl FnMut() -> Result<(), Error>) -> Result<f64, Error> {
+    let started = Instant::now();
+    call()?;
+    Ok(started.elapsed().as_secs_f64() * 1_000.0)
+}
+
+/// The middle one.
+pub(crate) fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}

@@ -1,0 +1,252 @@
+//! `sandcell run`: one program, one fresh sandbox, one outcome.
+
+use crate::failure::{Failure, INTERRUPTED};
+use crate::{parse, report};
+use clap::{ArgGroup, Args};
+use sandcell::{
+    CancelHandle, Clock, Engine, Error, Image, LimitKey, Limits, Mount, Outcome, Policy, Program, Sandbox, Stdin,
+};
+use std::fs::File;
+use std::io::Read as _;
+use std::os::fd::AsFd as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, Once, PoisonError};
+
+/// The image of a program that names none.
+const DEFAULT_IMAGE: &str = "python";
+
+const EXAMPLES: &str = "\
+Examples:
+  sandcell run -c 'import pandas; print(pandas.__version__)'
+  sandcell run --mount ./sales:/data --memory-mount /out report.py -- --year 2024
+  sandcell run --mount ./repo:/work:overlay --env LANG=C.UTF-8 edit.py
+  sandcell run --limit memory_bytes=64m --timeout 2 --json untrusted.py
+  sandcell run --seed 7 --clock frozen -c 'import random; print(random.random())'
+  echo 'print(input())' > ask.py; echo hello | sandcell run --stdin - ask.py
+  sandcell run --wasm tool.wasm --mount .:/src -- --check /src";
+
+/// Run one program in a fresh sandbox
+///
+/// The guest sees the files of its image, what is mounted and the variables given with `--env`:
+/// nothing else of this machine. What it prints is written when it has ended.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES, after_long_help = long_help())]
+#[command(group = ArgGroup::new("program").required(true).args(["file", "code", "wasm"]))]
+pub(crate) struct RunArgs {
+    /// File with the program's source; `-` reads the source from standard input
+    file: Option<PathBuf>,
+
+    /// The program's source itself
+    #[arg(short = 'c', value_name = "CODE", allow_hyphen_values = true)]
+    code: Option<String>,
+
+    /// A WASI preview 1 command instead of source code: `.wasm`, or `.wat` text
+    #[arg(long, value_name = "FILE")]
+    wasm: Option<PathBuf>,
+
+    /// The image that runs the source [default: python]
+    #[arg(long, value_name = "NAME", conflicts_with = "wasm")]
+    image: Option<String>,
+
+    /// Show a folder of this machine to the guest, as HOST:GUEST[:ro|rw|rw+symlinks|overlay]
+    ///
+    /// `ro` is the default. `overlay` lets the guest write while the folder stays as it is.
+    /// `rw+symlinks` also lets it create symlinks whose target has `..`.
+    #[arg(long = "mount", value_name = "HOST:GUEST[:MODE]", value_parser = parse::mount)]
+    mounts: Vec<Mount>,
+
+    /// Give the guest an empty writable folder in memory
+    #[arg(long = "memory-mount", value_name = "GUEST", value_parser = parse::memory_mount)]
+    memory_mounts: Vec<Mount>,
+
+    /// Set a variable of the guest's environment
+    #[arg(long = "env", value_name = "NAME=VALUE", value_parser = parse::variable)]
+    env: Vec<(String, String)>,
+
+    /// Set a limit; `--help` lists all of them with their defaults
+    #[arg(long = "limit", value_name = "KEY=VALUE", value_parser = parse::limit)]
+    limits: Vec<(LimitKey, u64)>,
+
+    /// Wall-clock seconds the run may take, the same as `--limit deadline_ms=…`
+    #[arg(long, value_name = "SECONDS", value_parser = parse::seconds)]
+    timeout: Option<u64>,
+
+    /// Make the guest's randomness the same every time
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+
+    /// The guest's time: `real`, `frozen`, or nanoseconds since 1970 to freeze at
+    #[arg(long, value_name = "CLOCK", value_parser = parse::clock)]
+    clock: Option<Clock>,
+
+    /// What the guest reads from standard input; `-` hands over our own [default: nothing]
+    #[arg(long, value_name = "FILE")]
+    stdin: Option<PathBuf>,
+
+    /// A policy as JSON; options of the command line are added to it
+    #[arg(long, value_name = "FILE")]
+    policy: Option<PathBuf>,
+
+    /// Print the outcome as one JSON object instead of the guest's output
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// Print what the run cost and what was refused to standard error
+    #[arg(long)]
+    usage: bool,
+
+    /// Arguments of the program
+    #[arg(last = true, value_name = "ARG")]
+    args: Vec<String>,
+}
+
+/// The examples and the table of limits.
+fn long_help() -> String {
+    let mut text =
+        format!("{EXAMPLES}\n\nLimits and their defaults; k, m and g mean KiB, MiB and GiB where the unit is bytes:\n");
+    for key in LimitKey::ALL {
+        text.push_str(&format!("\n  {key}  {}\n", report::with_unit(key, key.default_value())));
+        for line in report::wrapped(&report::first_sentence(key.doc()), 90) {
+            text.push_str(&format!("      {line}\n"));
+        }
+    }
+    text
+}
+
+pub(crate) fn execute(args: RunArgs) -> Result<u8, Failure> {
+    if is_dash(args.file.as_deref()) && is_dash(args.stdin.as_deref()) {
+        return Err(Failure::Usage("program and input cannot both come from standard input".into()));
+    }
+    let limits = limits(&args)?;
+    let policy = policy(&args)?;
+    let engine = Engine::new()?;
+    let (image, program) = program(&engine, &args, &limits)?;
+    let program = program.args(args.args).stdin(stdin(args.stdin.as_deref())?);
+
+    let mut sandbox = Sandbox::builder(&image).policy(policy).limits(limits.clone()).build()?;
+    let outcome = run_until_interrupted(&mut sandbox, program)?;
+    if args.json {
+        report::print_json(&outcome)?;
+    } else {
+        report::print_outcome(&outcome, &limits)?;
+    }
+    if args.usage {
+        report::print_usage(&outcome);
+    }
+    Ok(report::exit_status(&outcome.status))
+}
+
+fn limits(args: &RunArgs) -> Result<Limits, Error> {
+    let timeout = args.timeout.map(|milliseconds| (LimitKey::DeadlineMs, milliseconds));
+    args.limits.iter().copied().chain(timeout).try_fold(Limits::new(), |limits, (key, value)| limits.with(key, value))
+}
+
+fn policy(args: &RunArgs) -> Result<Policy, Failure> {
+    let mut policy = match &args.policy {
+        Some(path) => read_policy(path)?,
+        None => Policy::new(),
+    };
+    policy.mounts.extend(args.mounts.iter().chain(&args.memory_mounts).cloned());
+    policy.env.extend(args.env.iter().cloned());
+    if let Some(clock) = args.clock {
+        policy.clock = clock;
+    }
+    if let Some(seed) = args.seed {
+        policy = policy.seed(seed);
+    }
+    Ok(policy)
+}
+
+fn read_policy(path: &Path) -> Result<Policy, Failure> {
+    let text = std::fs::read_to_string(path).map_err(Failure::io(format!("reading {}", path.display())))?;
+    serde_json::from_str(&text).map_err(|error| {
+        let what = format!("policy {}", path.display());
+        Failure::Library(Error::DocumentInvalid { what, reason: error.to_string() })
+    })
+}
+
+/// The image to run and the program for it.
+fn program(engine: &Engine, args: &RunArgs, limits: &Limits) -> Result<(Image, Program), Failure> {
+    if let Some(path) = &args.wasm {
+        let module = read_module(path, limits.value(LimitKey::ModuleBytes))?;
+        return Ok((Image::command(engine, &file_name(path), &module, limits)?, Program::command()));
+    }
+    // Source first: a misspelt file name is answered before an image is mapped.
+    let program = match (&args.code, &args.file) {
+        (Some(code), _) => Program::code(code.as_str()),
+        (None, Some(path)) if is_dash(Some(path)) => {
+            Program::code(read_source(std::io::stdin(), path)?).named("<stdin>")
+        }
+        (None, Some(path)) => {
+            let file = File::open(path).map_err(Failure::io(format!("opening {}", path.display())))?;
+            Program::code(read_source(file, path)?).named(file_name(path))
+        }
+        (None, None) => return Err(Failure::Usage("no program was given".into())),
+    };
+    Ok((Image::load(engine, args.image.as_deref().unwrap_or(DEFAULT_IMAGE))?, program))
+}
+
+/// Reads a module, but not much more of it than the limit allows: core refuses what is longer.
+fn read_module(path: &Path, limit: u64) -> Result<Vec<u8>, Failure> {
+    let mut module = Vec::new();
+    let file = File::open(path).map_err(Failure::io(format!("opening {}", path.display())))?;
+    file.take(limit + 1).read_to_end(&mut module).map_err(Failure::io(format!("reading {}", path.display())))?;
+    Ok(module)
+}
+
+fn read_source(mut from: impl std::io::Read, path: &Path) -> Result<String, Failure> {
+    let mut source = String::new();
+    from.read_to_string(&mut source).map_err(Failure::io(format!("reading {}", path.display())))?;
+    Ok(source)
+}
+
+/// The name without its folders: where the file lies on the host is not the guest's business.
+fn file_name(path: &Path) -> String {
+    path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
+}
+
+fn stdin(path: Option<&Path>) -> Result<Stdin, Failure> {
+    match path {
+        None => Ok(Stdin::empty()),
+        Some(path) if is_dash(Some(path)) => {
+            let descriptor = std::io::stdin().as_fd().try_clone_to_owned();
+            Ok(Stdin::descriptor(descriptor.map_err(Failure::io("duplicating standard input"))?))
+        }
+        Some(path) => {
+            let file = File::open(path).map_err(Failure::io(format!("opening {}", path.display())))?;
+            Ok(Stdin::descriptor(file.into()))
+        }
+    }
+}
+
+fn is_dash(path: Option<&Path>) -> bool {
+    path == Some(Path::new("-"))
+}
+
+/// The guest that a signal of the user cancels. Taken by the first signal, so that the second
+/// one, and any that comes while no guest runs, ends the process.
+static RUNNING: Mutex<Option<CancelHandle>> = Mutex::new(None);
+
+/// Runs the program; the first Ctrl-C cancels it, a second one ends the process at once.
+fn run_until_interrupted(sandbox: &mut Sandbox, program: Program) -> Result<Outcome, Failure> {
+    static HANDLER: Once = Once::new();
+    set_running(Some(sandbox.cancel_handle()));
+    HANDLER.call_once(|| {
+        // Without a handler Ctrl-C still ends the process, only without output and usage.
+        let installed = ctrlc::set_handler(|| {
+            if !set_running(None).is_some_and(|guest| guest.cancel()) {
+                std::process::exit(INTERRUPTED.into());
+            }
+        });
+        if let Err(error) = installed {
+            tracing::warn!("Ctrl-C will end the process without usage: {error}");
+        }
+    });
+    let outcome = sandbox.run(program);
+    set_running(None);
+    Ok(outcome?)
+}
+
+fn set_running(guest: Option<CancelHandle>) -> Option<CancelHandle> {
+    std::mem::replace(&mut *RUNNING.lock().unwrap_or_else(PoisonError::into_inner), guest)
+}

@@ -1,0 +1,96 @@
+//! Compiled modules on disk. The only place that turns bytes of a file into code.
+#![allow(unsafe_code)]
+
+use super::{Code, Digest, Engine, write_private};
+use crate::error::{Error, Result};
+use std::collections::BTreeMap;
+use std::fs::File;
+
+const CODE: &str = "code.cwasm";
+const KIND: &str = "artifacts";
+
+/// Loads the code of `wasm` from the cache; compiles and stores it if it is not there or cannot
+/// be trusted. Without a writable cache the code is kept in this process only.
+pub(super) fn compile_or_load(engine: &Engine, key: Digest, wasm: &[u8]) -> Result<Code> {
+    let Some(cache) = engine.cache() else {
+        let module = wasmtime::Module::from_binary(engine.wasmtime(), wasm).map_err(invalid)?;
+        return Ok(Code { module, key });
+    };
+    if let Some(code) = load(engine, key)? {
+        return Ok(code);
+    }
+    let mut compiled = None;
+    let stored = cache.build(KIND, key, |folder| {
+        let bytes = engine.wasmtime().precompile_module(wasm).map_err(invalid)?;
+        let written = write_private(&folder.join(CODE), &bytes);
+        compiled = Some(bytes);
+        let digest = written.map_err(Error::host_io("writing compiled code to the cache"))?;
+        Ok(BTreeMap::from([(CODE.to_owned(), digest)]))
+    });
+    match stored {
+        Ok(sealed) => {
+            drop(compiled);
+            let reason = match sealed.file(CODE) {
+                Ok(file) => return map(engine, key, file),
+                Err(reason) => reason,
+            };
+            Err(Error::CacheUnwritable { path: cache.root().to_owned(), reason })
+        }
+        Err(error @ (Error::CacheUnwritable { .. } | Error::HostIo { .. })) => {
+            tracing::warn!(%error, "compiled code is not cached; the next process compiles again");
+            let bytes = match compiled {
+                Some(bytes) => bytes,
+                None => engine.wasmtime().precompile_module(wasm).map_err(invalid)?,
+            };
+            // SAFETY: these bytes were made by this engine a moment ago and never left memory.
+            let module = unsafe { wasmtime::Module::deserialize(engine.wasmtime(), bytes) };
+            let module = module.map_err(|error| Error::Internal { reason: error.to_string() })?;
+            Ok(Code { module, key })
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Loads code from the cache. `None`: it is not there, or cannot be trusted (with a warning).
+pub(super) fn load(engine: &Engine, key: Digest) -> Result<Option<Code>> {
+    let Some(cache) = engine.cache() else { return Ok(None) };
+    let opened = cache.open_entry(KIND, key).and_then(|sealed| {
+        let Some(sealed) = sealed else { return Ok(None) };
+        let file = sealed.file(CODE)?;
+        sealed.touch();
+        Ok(Some(file))
+    });
+    match opened {
+        Ok(Some(file)) => match map(engine, key, file) {
+            Ok(code) => Ok(Some(code)),
+            Err(error) => {
+                tracing::warn!(%error, %key, "cached code is not usable and will be rebuilt");
+                cache.discard(KIND, key);
+                Ok(None)
+            }
+        },
+        Ok(None) => Ok(None),
+        Err(reason) => {
+            tracing::warn!(reason, %key, "cached code is damaged and will be rebuilt");
+            cache.discard(KIND, key);
+            Ok(None)
+        }
+    }
+}
+
+fn map(engine: &Engine, key: Digest, file: File) -> Result<Code> {
+    // SAFETY: the file must have been written by `precompile_module` and must not change while
+    // it is mapped. It lies in our private folder (0700, this user), its digest was recorded when
+    // we wrote it and its facts still match that record on this very descriptor (`sealed.rs`);
+    // files of the cache are replaced by renaming only. wasmtime itself refuses code of another
+    // version, settings or CPU by its header.
+    let module = unsafe { wasmtime::Module::deserialize_open_file(engine.wasmtime(), file) };
+    let module = module.map_err(|error| Error::ImageDamaged { name: key.to_string(), reason: error.to_string() })?;
+    Ok(Code { module, key })
+}
+
+/// The validator's finding without the host's own details.
+fn invalid(error: wasmtime::Error) -> Error {
+    let reason = error.chain().map(ToString::to_string).collect::<Vec<_>>().join(": ");
+    Error::ModuleInvalid { reason: reason.chars().take(500).collect() }
+}

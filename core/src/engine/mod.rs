@@ -1,0 +1,197 @@
+//! Shared compiler settings, compiled code and pooled stacks.
+//!
+//! One engine per process is enough; a clone is a reference. No wasmtime type leaves this crate.
+
+mod artifact;
+mod cache;
+mod code;
+mod config;
+mod digest;
+mod lock;
+mod sealed;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use cache::Cache;
+pub use cache::CacheDir;
+pub(crate) use code::Code;
+pub(crate) use digest::{Digest, Hasher};
+pub(crate) use sealed::{Sealed, write_private};
+
+use crate::error::{Error, Result};
+use crate::memory::{StackPool, TrapHandlers};
+use parking_lot::Mutex;
+use std::collections::HashMap;
+use std::sync::{Arc, Weak};
+
+/// The largest wasm stack that can be asked for.
+const MAX_STACK_BYTES: usize = 64 << 20;
+/// The smallest wasm stack that can be asked for.
+const MIN_STACK_BYTES: usize = 64 << 10;
+
+/// Compiler settings, compiled code and stacks, shared by all sandboxes made from it.
+///
+/// ```no_run
+/// use sandcell::{CacheDir, Engine};
+/// let engine = Engine::builder().cache(CacheDir::at("/var/cache/my-service")).build()?;
+/// # Ok::<(), sandcell::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Engine {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    wasmtime: wasmtime::Engine,
+    /// What compiled code must have been made by.
+    fingerprint: Digest,
+    cache: Option<Cache>,
+    /// Set unless traps are explicit checks, which need no handlers.
+    handlers: Option<TrapHandlers>,
+    /// Code in use, so that everybody who runs a module shares one map of it.
+    loaded: Mutex<HashMap<Digest, Weak<Code>>>,
+}
+
+impl Engine {
+    /// An engine with the default settings and the user's cache folder.
+    ///
+    /// # Errors
+    /// `cache_unwritable` when there is no home folder, `host_exhausted`.
+    pub fn new() -> Result<Engine> {
+        Engine::builder().cache(CacheDir::user()?).build()
+    }
+
+    /// An engine with other settings. Without a call of [`EngineBuilder::cache`] nothing is
+    /// written to disk, and every process compiles anew.
+    pub fn builder() -> EngineBuilder {
+        EngineBuilder { cache: None, stack_bytes: config::DEFAULT_STACK_BYTES, explicit_traps: false }
+    }
+
+    pub(crate) fn wasmtime(&self) -> &wasmtime::Engine {
+        &self.inner.wasmtime
+    }
+
+    pub(crate) fn cache(&self) -> Option<&Cache> {
+        self.inner.cache.as_ref()
+    }
+
+    pub(crate) fn fingerprint(&self) -> Digest {
+        self.inner.fingerprint
+    }
+
+    /// Compiles a module, or loads it from the cache.
+    ///
+    /// # Errors
+    /// `module_invalid`, `host_io`.
+    pub(crate) fn compile(&self, wasm: &[u8]) -> Result<Arc<Code>> {
+        let key = Hasher::new("artifact").field(self.fingerprint().as_bytes()).field(wasm).finish();
+        self.shared(key, || artifact::compile_or_load(self, key, wasm))
+    }
+
+    /// Loads code that was compiled before; `None` if the cache does not hold it.
+    pub(crate) fn load(&self, key: Digest) -> Result<Option<Arc<Code>>> {
+        if let Some(code) = self.inner.loaded.lock().get(&key).and_then(Weak::upgrade) {
+            return Ok(Some(code));
+        }
+        match artifact::load(self, key)? {
+            Some(code) => self.shared(key, || Ok(code)).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    fn shared(&self, key: Digest, make: impl FnOnce() -> Result<Code>) -> Result<Arc<Code>> {
+        if let Some(code) = self.inner.loaded.lock().get(&key).and_then(Weak::upgrade) {
+            return Ok(code);
+        }
+        // Not under the lock: compiling takes a minute, and the file lock already makes sure
+        // that it is done once.
+        let code = Arc::new(make()?);
+        let mut loaded = self.inner.loaded.lock();
+        loaded.retain(|_, code| code.strong_count() > 0);
+        loaded.insert(key, Arc::downgrade(&code));
+        Ok(code)
+    }
+
+    /// Fails when a trap in a guest would end the process.
+    pub(crate) fn check_handlers(&self) -> Result<()> {
+        match self.inner.handlers.and_then(TrapHandlers::replaced) {
+            Some(signal) => Err(Error::SignalHandlersReplaced { signal }),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let cache = self.inner.cache.as_ref().map(Cache::root);
+        f.debug_struct("Engine").field("fingerprint", &self.inner.fingerprint).field("cache", &cache).finish()
+    }
+}
+
+/// Settings of an [`Engine`] to be made.
+#[derive(Debug)]
+pub struct EngineBuilder {
+    cache: Option<CacheDir>,
+    stack_bytes: usize,
+    explicit_traps: bool,
+}
+
+impl EngineBuilder {
+    /// Keeps compiled code and images in this folder.
+    #[must_use]
+    pub fn cache(mut self, cache: CacheDir) -> EngineBuilder {
+        self.cache = Some(cache);
+        self
+    }
+
+    /// Keeps nothing on disk.
+    #[must_use]
+    pub fn no_cache(mut self) -> EngineBuilder {
+        self.cache = None;
+        self
+    }
+
+    /// The guests' stack, in bytes: from 64 KiB to 64 MiB, 8 MiB unless set. A guest that needs
+    /// more ends as `trapped` with `stack_overflow`.
+    #[must_use]
+    pub fn stack_bytes(mut self, bytes: usize) -> EngineBuilder {
+        self.stack_bytes = bytes;
+        self
+    }
+
+    /// Compiles explicit checks instead of relying on hardware faults, so that no signal handler
+    /// is needed: for processes whose handlers belong to somebody else. Guests run slower, and
+    /// their code is compiled and cached apart.
+    #[must_use]
+    pub fn explicit_traps(mut self, explicit: bool) -> EngineBuilder {
+        self.explicit_traps = explicit;
+        self
+    }
+
+    /// Makes the engine.
+    ///
+    /// # Errors
+    /// `cache_unwritable` when the folder cannot be made private, `host_exhausted`,
+    /// `document_invalid` for a stack outside its range.
+    pub fn build(self) -> Result<Engine> {
+        if !(MIN_STACK_BYTES..=MAX_STACK_BYTES).contains(&self.stack_bytes) {
+            return Err(Error::DocumentInvalid {
+                what: "engine setting `stack_bytes`".into(),
+                reason: format!("it must lie in {MIN_STACK_BYTES}..={MAX_STACK_BYTES}"),
+            });
+        }
+        let config = config::config(self.stack_bytes, self.explicit_traps, StackPool::new(config::MAX_IDLE_STACKS));
+        let (wasmtime, handlers) = TrapHandlers::record_around(|| wasmtime::Engine::new(&config))
+            .map_err(|error| Error::HostExhausted { resource: "engine", reason: error.to_string() })?;
+        let fingerprint = digest::fingerprint(&wasmtime);
+        Ok(Engine {
+            inner: Arc::new(Inner {
+                wasmtime,
+                fingerprint,
+                cache: self.cache.map(Cache::open).transpose()?,
+                handlers: (!self.explicit_traps).then_some(handlers),
+                loaded: Mutex::default(),
+            }),
+        })
+    }
+}

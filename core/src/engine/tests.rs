@@ -1,0 +1,201 @@
+//! The cache against damage, foreign files, other builders and a full or closed disk.
+#![allow(clippy::unwrap_used)]
+
+use super::*;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// `(module (func (export "_start")))`
+fn module() -> Vec<u8> {
+    wat::parse_str(r#"(module (func (export "_start")))"#).unwrap()
+}
+
+fn engine(path: &std::path::Path) -> Engine {
+    Engine::builder().cache(CacheDir::at(path)).build().unwrap()
+}
+
+/// The one artifact's code file.
+fn code_file(root: &std::path::Path) -> PathBuf {
+    let entry = fs::read_dir(root.join("artifacts")).unwrap().next().unwrap().unwrap();
+    entry.path().join("code.cwasm")
+}
+
+#[test]
+fn a_second_engine_loads_what_the_first_compiled() {
+    let folder = tempfile::tempdir().unwrap();
+    let key = engine(folder.path()).compile(&module()).unwrap().key;
+    let before = fs::metadata(code_file(folder.path())).unwrap().modified().unwrap();
+    assert!(engine(folder.path()).load(key).unwrap().is_some());
+    assert_eq!(engine(folder.path()).compile(&module()).unwrap().key, key);
+    assert_eq!(fs::metadata(code_file(folder.path())).unwrap().modified().unwrap(), before);
+}
+
+#[test]
+fn everything_in_the_cache_is_private_to_the_user() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    engine(folder.path()).compile(&module()).unwrap();
+    let mut pending = vec![folder.path().to_owned()];
+    while let Some(path) = pending.pop() {
+        let found = fs::symlink_metadata(&path).unwrap();
+        let expected = if found.is_dir() { 0o700 } else { 0o600 };
+        assert_eq!(found.permissions().mode() & 0o777, expected, "{}", path.display());
+        if found.is_dir() {
+            pending.extend(fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
+        }
+    }
+}
+
+#[test]
+fn code_that_is_flipped_truncated_missing_foreign_or_open_to_others_is_rebuilt() {
+    let damage: [(&str, fn(&std::path::Path)); 7] = [
+        ("one bit flipped", |path| {
+            let mut bytes = fs::read(path).unwrap();
+            let middle = bytes.len() / 2;
+            bytes[middle] ^= 1;
+            fs::write(path, bytes).unwrap();
+        }),
+        ("truncated", |path| fs::File::options().write(true).open(path).unwrap().set_len(100).unwrap()),
+        ("empty", |path| fs::write(path, b"").unwrap()),
+        ("missing", |path| fs::remove_file(path).unwrap()),
+        ("another file", |path| fs::write(path, b"\x7fELF").unwrap()),
+        ("a symlink", |path| {
+            let moved = path.with_extension("moved");
+            fs::rename(path, &moved).unwrap();
+            std::os::unix::fs::symlink(moved, path).unwrap();
+        }),
+        ("writable by others", |path| fs::set_permissions(path, fs::Permissions::from_mode(0o666)).unwrap()),
+    ];
+    for (what, damage) in damage {
+        let folder = tempfile::tempdir().unwrap();
+        let key = engine(folder.path()).compile(&module()).unwrap().key;
+        let sound = fs::read(code_file(folder.path())).unwrap();
+        damage(&code_file(folder.path()));
+        assert!(engine(folder.path()).load(key).unwrap().is_none(), "{what} was trusted");
+        engine(folder.path()).compile(&module()).unwrap();
+        assert_eq!(fs::read(code_file(folder.path())).unwrap(), sound, "{what} was not rebuilt");
+        assert_eq!(fs::metadata(code_file(folder.path())).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+}
+
+#[test]
+fn a_damaged_record_is_not_believed() {
+    let folder = tempfile::tempdir().unwrap();
+    let key = engine(folder.path()).compile(&module()).unwrap().key;
+    let record = code_file(folder.path()).with_file_name("record.json");
+    for text in ["", "{", "[]", r#"{"files": {}, "more": 1}"#] {
+        fs::write(&record, text).unwrap();
+        assert!(engine(folder.path()).load(key).unwrap().is_none(), "{text}");
+        engine(folder.path()).compile(&module()).unwrap();
+    }
+}
+
+#[test]
+fn a_copied_cache_is_hashed_once_and_then_trusted() {
+    let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let key = engine(from.path()).compile(&module()).unwrap().key;
+    let entry = code_file(from.path());
+    let target = to.path().join("artifacts").join(key.to_string());
+    sealed::create_private_folder(&target).unwrap();
+    for name in ["code.cwasm", "record.json"] {
+        fs::copy(entry.with_file_name(name), target.join(name)).unwrap();
+    }
+    let old = fs::read(target.join("record.json")).unwrap();
+    assert!(engine(to.path()).load(key).unwrap().is_some());
+    assert_ne!(fs::read(target.join("record.json")).unwrap(), old);
+}
+
+#[test]
+fn what_a_killed_builder_left_is_cleared_and_never_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let engine_a = engine(folder.path());
+    let key = engine_a.compile(&module()).unwrap().key;
+    let cache = engine_a.cache().unwrap();
+    cache.discard("artifacts", key);
+    let left = folder.path().join("artifacts").join(format!(".building-{key}"));
+    sealed::create_private_folder(&left).unwrap();
+    fs::write(left.join("code.cwasm"), b"half").unwrap();
+    assert!(engine(folder.path()).load(key).unwrap().is_none());
+    engine(folder.path()).compile(&module()).unwrap();
+    assert!(!left.exists());
+}
+
+#[test]
+fn eight_builders_at_once_build_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let built = AtomicUsize::new(0);
+    let key = Digest::of(b"key");
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                let cache = Cache::open(CacheDir::at(folder.path())).unwrap();
+                let build = |folder: &std::path::Path| {
+                    built.fetch_add(1, Ordering::Relaxed);
+                    let digest = write_private(&folder.join("file"), b"content").unwrap();
+                    Ok(std::collections::BTreeMap::from([("file".to_owned(), digest)]))
+                };
+                assert!(cache.build("artifacts", key, build).unwrap().file("file").is_ok());
+            });
+        }
+    });
+    assert_eq!(built.load(Ordering::Relaxed), 1);
+}
+
+#[test]
+fn a_failed_build_leaves_nothing_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = Cache::open(CacheDir::at(folder.path())).unwrap();
+    let key = Digest::of(b"key");
+    let failed = cache.build("artifacts", key, |folder| {
+        fs::write(folder.join("half"), b"x").unwrap();
+        Err(Error::Internal { reason: "disk full".into() })
+    });
+    assert!(failed.is_err());
+    assert_eq!(fs::read_dir(folder.path().join("artifacts")).unwrap().count(), 0);
+}
+
+#[test]
+fn the_least_recently_used_artifacts_go_when_the_cache_is_full() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = Cache::open(CacheDir::at(folder.path()).max_bytes(3_000)).unwrap();
+    let keys: Vec<Digest> = (0..4u8).map(|index| Digest::of(&[index])).collect();
+    for key in &keys {
+        let build = |folder: &std::path::Path| {
+            let digest = write_private(&folder.join("file"), &[0; 900]).unwrap();
+            Ok(std::collections::BTreeMap::from([("file".to_owned(), digest)]))
+        };
+        cache.build("artifacts", *key, build).unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(10));
+        if key == &keys[1] {
+            cache.open_entry("artifacts", keys[0]).unwrap().unwrap().touch();
+        }
+    }
+    let there: Vec<bool> = keys.iter().map(|key| cache.open_entry("artifacts", *key).unwrap().is_some()).collect();
+    assert!(there[3] && !there[1], "{there:?}");
+}
+
+#[test]
+fn without_a_writable_cache_code_is_compiled_in_memory() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let below_a_file = file.path().join("cache");
+    let code = engine(&below_a_file).compile(&module()).unwrap();
+    assert_eq!(code.module.exports().count(), 1);
+}
+
+#[test]
+fn a_cache_of_another_kind_is_refused() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let refused = Engine::builder().cache(CacheDir::at(file.path())).build();
+    assert!(matches!(refused, Err(Error::CacheUnwritable { .. })));
+}
+
+#[test]
+fn garbage_and_truncated_modules_are_refused_by_name() {
+    let engine = Engine::builder().build().unwrap();
+    let whole = module();
+    for bytes in [&b""[..], b"\0asm", b"garbage", &whole[..whole.len() - 1]] {
+        assert!(matches!(engine.compile(bytes), Err(Error::ModuleInvalid { .. })), "{bytes:?}");
+    }
+}

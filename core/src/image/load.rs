@@ -1,0 +1,134 @@
+//! Finding, loading, listing, verifying and removing images.
+
+use super::manifest::{KIND, MANIFEST, Manifest};
+use super::{Image, ImageFiles, ImageInfo, Inner, Invocation, name};
+use crate::engine::{Cache, Digest, Engine, Sealed, write_private};
+use crate::error::{Error, Result};
+use crate::guest::Guest;
+use crate::memory::FileMap;
+use crate::vfs::Bytes;
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+const NAMES: &str = "names";
+const CODE_KIND: &str = "artifacts";
+/// A manifest is a few kilobytes.
+const MAX_MANIFEST_BYTES: u64 = 1 << 20;
+
+pub(super) fn load(engine: &Engine, name: &str) -> Result<Image> {
+    let (digest, sealed, manifest) = open(engine, name)?;
+    let damaged = |reason: String| Error::ImageDamaged { name: name.to_owned(), reason };
+    let code = engine.load(manifest.code)?.ok_or_else(|| damaged("its compiled code is gone".into()))?;
+    let info = info(engine, digest, &sealed, &manifest);
+    let files = files(&sealed, &manifest).map_err(damaged)?;
+    let guest = Guest::link(engine, code, manifest.abi)?;
+    sealed.touch();
+    let invocation =
+        Invocation { argv0: manifest.argv0, code: manifest.program, scripts: manifest.scripts, env: manifest.env };
+    Ok(Image { inner: Arc::new(Inner { engine: engine.clone(), info, guest, invocation, files }) })
+}
+
+pub(super) fn list(engine: &Engine) -> Result<Vec<ImageInfo>> {
+    let Some(cache) = engine.cache() else { return Ok(Vec::new()) };
+    let entries = match fs::read_dir(cache.root().join(NAMES)) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(source) => return Err(Error::HostIo { operation: "listing images".into(), source }),
+    };
+    let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let mut infos: Vec<ImageInfo> = names
+        .filter_map(|name| {
+            let (digest, sealed, manifest) = open(engine, &name).ok()?;
+            Some(info(engine, digest, &sealed, &manifest))
+        })
+        .collect();
+    infos.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(infos)
+}
+
+pub(super) fn verify(engine: &Engine, name: &str) -> Result<()> {
+    let (_, sealed, manifest) = open(engine, name)?;
+    let code = cache(engine, name)?.open_entry(CODE_KIND, manifest.code);
+    let all = sealed.verify().and_then(|()| code?.ok_or("its compiled code is gone")?.verify());
+    all.map_err(|reason| Error::ImageDamaged { name: name.to_owned(), reason })
+}
+
+pub(super) fn remove(engine: &Engine, name: &str) -> Result<()> {
+    let cache = cache(engine, name)?;
+    let path = cache.root().join(NAMES).join(name::check(name)?);
+    let Some((digest, code)) = read_name(&path) else { return Err(Error::ImageMissing { name: name.to_owned() }) };
+    fs::remove_file(&path).map_err(|error| cache.unwritable(&error.to_string()))?;
+    cache.discard(KIND, digest);
+    if !cache.is_pinned(code) {
+        cache.discard(CODE_KIND, code);
+    }
+    Ok(())
+}
+
+/// Lets `name` stand for an image, at once for all readers.
+pub(super) fn set_name(cache: &Cache, name: &str, digest: Digest, code: Digest) -> Result<()> {
+    let folder = cache.folder(NAMES)?;
+    let temporary = folder.join(format!(".{name}.{}", std::process::id()));
+    let _ = fs::remove_file(&temporary);
+    write_private(&temporary, format!("{digest}\n{code}\n").as_bytes())
+        .and_then(|_| fs::rename(&temporary, folder.join(name)))
+        .map_err(|error| cache.unwritable(&error.to_string()))
+}
+
+/// The verified folder of an image that fits this engine.
+fn open(engine: &Engine, name: &str) -> Result<(Digest, Sealed, Manifest)> {
+    let missing = || Error::ImageMissing { name: name.to_owned() };
+    let damaged = |reason: String| Error::ImageDamaged { name: name.to_owned(), reason };
+    let cache = cache(engine, name)?;
+    let (digest, _) = read_name(&cache.root().join(NAMES).join(name::check(name)?)).ok_or_else(missing)?;
+    let sealed = cache.open_entry(KIND, digest).map_err(damaged)?.ok_or_else(missing)?;
+    let file = sealed.file(MANIFEST).map_err(damaged)?;
+    let bytes = file.metadata().map_err(Error::host_io("reading an image"))?.len();
+    if bytes > MAX_MANIFEST_BYTES {
+        return Err(damaged(format!("{MANIFEST} is too large")));
+    }
+    let manifest: Manifest =
+        serde_json::from_reader(std::io::BufReader::new(file)).map_err(|error| damaged(error.to_string()))?;
+    if manifest.engine != engine.fingerprint() {
+        return Err(missing());
+    }
+    Ok((digest, sealed, manifest))
+}
+
+fn cache<'a>(engine: &'a Engine, name: &str) -> Result<&'a Cache> {
+    engine.cache().ok_or_else(|| Error::ImageMissing { name: name.to_owned() })
+}
+
+fn read_name(path: &std::path::Path) -> Option<(Digest, Digest)> {
+    let text = fs::read_to_string(path).ok()?;
+    let mut digests = text.split_whitespace().map(Digest::parse);
+    Some((digests.next()??, digests.next()??))
+}
+
+fn info(engine: &Engine, digest: Digest, sealed: &Sealed, manifest: &Manifest) -> ImageInfo {
+    let code = engine.cache().and_then(|cache| cache.open_entry(CODE_KIND, manifest.code).ok()?);
+    ImageInfo {
+        name: manifest.name.clone(),
+        digest: digest.to_string(),
+        language: manifest.language.clone(),
+        bytes: sealed.bytes() + code.map_or(0, |code| code.bytes()),
+        path: engine.cache().map_or_else(PathBuf::new, |cache| cache.root().join(KIND).join(digest.to_string())),
+    }
+}
+
+/// Maps the image's read-only files, grouped by folder.
+fn files(sealed: &Sealed, manifest: &Manifest) -> Result<ImageFiles, String> {
+    let mut found = ImageFiles { folders: Vec::new(), memory: manifest.memory.clone() };
+    for file in &manifest.files {
+        let map = sealed.file(&file.stored)?;
+        let map = FileMap::of_sealed(&map).map_err(|error| format!("{}: {error}", file.stored))?;
+        let content: Bytes = Arc::new(map);
+        let (folder, name) = file.guest.split_last().ok_or("a file cannot be the root")?;
+        match found.folders.iter_mut().find(|(existing, _)| *existing == folder) {
+            Some((_, files)) => files.push((name.to_owned(), content)),
+            None => found.folders.push((folder, vec![(name.to_owned(), content)])),
+        }
+    }
+    Ok(found)
+}

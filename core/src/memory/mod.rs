@@ -1,0 +1,13 @@
+//! The room of `unsafe`: address space, fiber stacks and signal handlers.
+//!
+//! Nothing here knows of images, guests or limits; every block names its invariant. What leaves
+//! this module is safe to use wrongly.
+#![allow(unsafe_code)]
+
+mod map;
+mod signals;
+mod stack;
+
+pub(crate) use map::FileMap;
+pub(crate) use signals::TrapHandlers;
+pub(crate) use stack::StackPool;

@@ -1,0 +1,92 @@
+//! Making a sandbox: everything is checked here, before anything runs.
+
+use super::{CancelHandle, Sandbox};
+use crate::error::{Error, Result};
+use crate::image::Image;
+use crate::limits::{Budget, LimitKey, Limits};
+use crate::policy::{Access, GuestPath, Policy};
+use crate::vfs::{self, MountPoint, Quota, Source, Vfs};
+use crate::wasi;
+use std::sync::Arc;
+
+/// Settings of a [`Sandbox`] to be made.
+#[derive(Debug, Clone)]
+pub struct SandboxBuilder {
+    image: Image,
+    policy: Policy,
+    limits: Limits,
+}
+
+impl SandboxBuilder {
+    pub(super) fn new(image: &Image) -> SandboxBuilder {
+        SandboxBuilder { image: image.clone(), policy: Policy::new(), limits: Limits::new() }
+    }
+
+    /// What the guest may touch; nothing unless set.
+    #[must_use]
+    pub fn policy(mut self, policy: Policy) -> SandboxBuilder {
+        self.policy = policy;
+        self
+    }
+
+    /// The ceilings; safe defaults unless set.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> SandboxBuilder {
+        self.limits = limits;
+        self
+    }
+
+    /// Makes the sandbox: opens the host folders of its mounts and joins the file tree.
+    ///
+    /// # Errors
+    /// `mount_invalid` (naming every mount that cannot be used), `environment_invalid`.
+    pub fn build(self) -> Result<Sandbox> {
+        let SandboxBuilder { image, policy, limits } = self;
+        check_environment(&policy)?;
+        let clock = wasi::clock(policy.clock);
+        let host_bytes = Arc::new(Budget::new(limits.value(LimitKey::HostBytes)));
+        let quota = Quota {
+            fs_bytes: limits.value(LimitKey::FsBytes),
+            fs_nodes: limits.value(LimitKey::FsNodes),
+            file_bytes: limits.value(LimitKey::FileBytes),
+        };
+        let mounts = mounts(&image, &policy)?;
+        let vfs = Vfs::new(mounts, quota, Arc::clone(&host_bytes), Arc::clone(&clock) as Arc<dyn vfs::Now>)?;
+        Ok(Sandbox { image, policy, limits, host_bytes, clock, vfs: Some(vfs), cancel: CancelHandle::new() })
+    }
+}
+
+/// The image's own folders first, then the policy's. A mount of the policy at the place of one of
+/// the image's memory folders replaces it; the image's read-only folders cannot be replaced.
+fn mounts(image: &Image, policy: &Policy) -> Result<Vec<MountPoint>> {
+    let replaced = |guest: &GuestPath| policy.mounts.iter().any(|mount| mount.guest() == guest);
+    let files = image.files();
+    let read_only = files.folders.iter().map(|(guest, files)| MountPoint {
+        guest: guest.clone(),
+        source: Source::Memory { files: files.clone(), access: Access::ReadOnly },
+    });
+    let memory = files.memory.iter().filter(|guest| !replaced(guest)).map(|guest| MountPoint {
+        guest: guest.clone(),
+        source: Source::Memory { files: Vec::new(), access: Access::ReadWrite },
+    });
+    let mut all: Vec<MountPoint> = read_only.chain(memory).collect();
+    all.extend(vfs::mount_points(&policy.mounts)?);
+    Ok(all)
+}
+
+fn check_environment(policy: &Policy) -> Result<()> {
+    for (name, value) in &policy.env {
+        let what = || format!("environment variable `{}`", name.chars().take(64).collect::<String>());
+        let reason = if name.is_empty() {
+            "its name is empty"
+        } else if name.contains('=') {
+            "its name contains ="
+        } else if name.contains('\0') || value.contains('\0') {
+            "it contains NUL"
+        } else {
+            continue;
+        };
+        return Err(Error::EnvironmentInvalid { what: what(), reason });
+    }
+    Ok(())
+}

@@ -1,0 +1,141 @@
+//! Sandboxes: one guest's file tree, limits and policy, and the runs in it.
+
+mod builder;
+mod cancel;
+mod hint;
+mod program;
+mod run;
+
+pub use builder::SandboxBuilder;
+pub use cancel::CancelHandle;
+pub use program::Program;
+
+use crate::error::{Error, Result};
+use crate::image::Image;
+use crate::limits::{Budget, Limits};
+use crate::outcome::{FilesDiff, Outcome};
+use crate::policy::{GuestPath, Policy};
+use crate::store::block_on;
+use crate::vfs::{self, Vfs};
+use crate::wasi::Clock;
+use std::path::Path;
+use std::sync::Arc;
+
+/// An isolated place to run programs in.
+///
+/// Each run gets a fresh instance of the image's guest; the file tree stays from run to run.
+///
+/// ```
+/// use sandcell::{Engine, Image, LimitKey, Limits, Program, Sandbox, Status};
+/// let engine = Engine::builder().build()?;
+/// let forever = br#"(module (func (export "_start") (loop (br 0))))"#;
+/// let image = Image::command(&engine, "forever", forever, &Limits::new())?;
+/// let limits = Limits::new().with(LimitKey::Fuel, 1_000_000)?;
+/// let mut sandbox = Sandbox::builder(&image).limits(limits).build()?;
+/// let outcome = sandbox.run(Program::command())?;
+/// assert_eq!(outcome.status, Status::Exceeded { limit: LimitKey::Fuel });
+/// # Ok::<(), sandcell::Error>(())
+/// ```
+pub struct Sandbox {
+    image: Image,
+    policy: Policy,
+    limits: Limits,
+    host_bytes: Arc<Budget>,
+    clock: Arc<Clock>,
+    /// Away while a run is under way.
+    vfs: Option<Vfs>,
+    cancel: CancelHandle,
+}
+
+impl Sandbox {
+    /// A sandbox to be made from `image`, with nothing granted and all limits at their defaults.
+    pub fn builder(image: &Image) -> SandboxBuilder {
+        SandboxBuilder::new(image)
+    }
+
+    /// Runs one program and returns how it ended.
+    ///
+    /// The guest cannot outlive this call. What the host allocates for it counts against
+    /// `host_bytes`, not `memory_bytes`. The guest runs on a stack of its own; the caller's is
+    /// hardly used.
+    ///
+    /// # Errors
+    /// `program_invalid`, `environment_invalid`, `signal_handlers_replaced`, `module_exceeds`,
+    /// `host_exhausted`. A script that raises or exits non-zero is an [`Outcome`], not an error.
+    pub fn run(&mut self, program: Program) -> Result<Outcome> {
+        block_on(self.run_async(program))
+    }
+
+    /// Runs one program without blocking the thread while the guest sleeps or waits; while it
+    /// computes, the future yields about every 0.2 ms. Works on any executor.
+    ///
+    /// Dropping the future ends the guest and with it this sandbox.
+    ///
+    /// # Errors
+    /// As for [`run`](Sandbox::run).
+    pub async fn run_async(&mut self, program: Program) -> Result<Outcome> {
+        run::run(self, program).await
+    }
+
+    /// A handle with which any thread can end the run under way.
+    pub fn cancel_handle(&self) -> CancelHandle {
+        self.cancel.clone()
+    }
+
+    /// Reads a file of the sandbox's tree.
+    ///
+    /// # Errors
+    /// `guest_path_invalid`, `file_unavailable`.
+    pub fn read_file(&mut self, path: &str) -> Result<Vec<u8>> {
+        let path = GuestPath::parse(path)?;
+        self.vfs()?.read_file(&path)
+    }
+
+    /// Creates or replaces a file of the sandbox's tree, with the folders it needs. Quotas apply.
+    ///
+    /// # Errors
+    /// `guest_path_invalid`, `file_unavailable`.
+    pub fn write_file(&mut self, path: &str, content: &[u8]) -> Result<()> {
+        let path = GuestPath::parse(path)?;
+        self.vfs()?.write_file(&path, content)
+    }
+
+    /// What differs from the start in memory mounts and overlays.
+    ///
+    /// # Errors
+    /// `sandbox_unusable`.
+    pub fn files(&mut self) -> Result<FilesDiff> {
+        Ok(self.vfs()?.diff())
+    }
+
+    /// Writes what was added or changed in the memory mount or overlay at `mount` into the folder
+    /// `to` of the host, and returns the difference; files that were removed are only named.
+    ///
+    /// # Errors
+    /// `guest_path_invalid`, `mount_invalid`, `host_io`.
+    pub fn export(&mut self, mount: &str, to: &Path) -> Result<FilesDiff> {
+        let mount = GuestPath::parse(mount)?;
+        let folder = vfs::open_folder(to).map_err(Error::host_io("opening the folder to export to"))?;
+        self.vfs()?.export(&mount, &folder)
+    }
+
+    /// The image it was made from.
+    pub fn image(&self) -> &Image {
+        &self.image
+    }
+
+    /// The limits in force.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    fn vfs(&mut self) -> Result<&mut Vfs> {
+        self.vfs.as_mut().ok_or(Error::SandboxUnusable { reason: "its last run was dropped before it ended" })
+    }
+}
+
+impl std::fmt::Debug for Sandbox {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sandbox").field("image", &self.image).field("limits", &self.limits).finish_non_exhaustive()
+    }
+}
