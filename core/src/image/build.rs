@@ -11,8 +11,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// Processor time that compiling takes per byte of module, for the estimate of progress: CPython
-/// with its scientific stack, 104 MB, takes about 100 s of it.
-const COMPILE_NS_PER_BYTE: u64 = 1_000;
+/// with its scientific stack, 104 MB, takes about 150 s of it.
+const COMPILE_NS_PER_BYTE: u64 = 1_400;
 /// How often progress is reported while compiling.
 const TICK: Duration = Duration::from_millis(100);
 
