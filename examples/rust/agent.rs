@@ -117,6 +117,9 @@ fn show(title: &str, outcome: &Outcome) -> Result<(), Box<dyn Error>> {
     if let serde_json::Value::Object(usage) = serde_json::to_value(&outcome.usage)? {
         println!("usage:");
         for (name, value) in usage {
+            let value = value
+                .as_u64()
+                .map_or_else(|| format!("{:.1}", value.as_f64().unwrap_or(0.0)), |whole| whole.to_string());
             println!("  {name:<18} {value:>16}");
         }
     }
