@@ -43,7 +43,11 @@ enum Task {
         check: bool,
     },
     /// Print the ratios of benches/
-    Bench,
+    Bench {
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 fn main() -> ExitCode {
@@ -52,7 +56,7 @@ fn main() -> ExitCode {
         Task::Images => images(),
         Task::Test { fast } => test(fast),
         Task::Docs { check } => build_command().and_then(|()| docs::docs(check)),
-        Task::Bench => bench(),
+        Task::Bench { json } => bench(json),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -113,13 +117,17 @@ fn build_command() -> Result<(), String> {
 
 /// The benches are a workspace of their own: `wasmtime-wasi`, which they compare with, asks
 /// wasmtime for features that nothing else wants.
-fn bench() -> Result<(), String> {
+fn bench(json: bool) -> Result<(), String> {
     let manifest = source::root().join("benches/Cargo.toml");
     if !manifest.is_file() {
         return Err("there is no benches/Cargo.toml".into());
     }
-    // One target folder, so that what both workspaces build alike is built once.
-    let target = std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| source::root().join("target").into());
-    let mut bench = cargo(&["bench", "--manifest-path"]);
-    run(bench.arg(manifest).env("CARGO_TARGET_DIR", target))
+    images()?;
+    // A target folder of its own: with one for both, each build would undo the other's features.
+    let mut bench = cargo(&["run", "--release", "--quiet", "--manifest-path"]);
+    bench
+        .arg(manifest)
+        .env_remove("CARGO_TARGET_DIR")
+        .env("SANDCELL_BIN", source::root().join("target/release/sandcell"));
+    run(bench.args(json.then_some(["--", "--json"]).into_iter().flatten()))
 }
