@@ -4,14 +4,28 @@
 //! calls in here with a directory handle and a relative path. Every path a guest gives is
 //! resolved in one place, component by component, whatever kind of mount it passes.
 
+mod calls;
 mod errno;
+mod handles;
+mod host;
+mod ledger;
+mod mounts;
+mod namespace;
+mod resolve;
+#[cfg(test)]
+mod tests;
+mod tree;
 
 pub(crate) use errno::Errno;
+#[allow(unused_imports)]
+pub(crate) use mounts::mount_points;
 
-use crate::limits::Budget;
-use crate::outcome::FilesDiff;
+use handles::{OpenDir, OpenFile, Slab};
+use ledger::Ledger;
+use mounts::{Backend, Mount};
+use namespace::{MountId, Namespace};
+
 use crate::policy::{Access, GuestPath};
-use std::ops::ControlFlow;
 use std::sync::Arc;
 
 /// Where the tree's time stamps come from: the policy's clock, in nanoseconds since 1970.
@@ -122,189 +136,13 @@ pub(crate) struct DirEntry<'a> {
 }
 
 /// The file tree of one sandbox.
-pub(crate) struct Vfs {}
-
-#[allow(unused_variables, clippy::unimplemented)]
-impl Vfs {
-    /// Joins `mounts` to one tree.
-    ///
-    /// # Errors
-    /// `mount_invalid` when two mounts share a path.
-    pub(crate) fn new(
-        mounts: Vec<MountPoint>,
-        quota: Quota,
-        host_bytes: Arc<Budget>,
-        now: Arc<dyn Now>,
-    ) -> crate::Result<Vfs> {
-        unimplemented!()
-    }
-
-    /// One open directory per mount, in the order of the mounts.
-    pub(crate) fn preopens(&mut self) -> Vec<(GuestPath, DirHandle)> {
-        unimplemented!()
-    }
-
-    pub(crate) fn open(&mut self, base: &DirHandle, path: &str, flags: OpenFlags) -> Result<Opened, Errno> {
-        unimplemented!()
-    }
-
-    pub(crate) fn path_stat(&mut self, base: &DirHandle, path: &str, follow: bool) -> Result<Stat, Errno> {
-        unimplemented!()
-    }
-
-    pub(crate) fn path_set_times(
-        &mut self,
-        base: &DirHandle,
-        path: &str,
-        follow: bool,
-        atim: SetTime,
-        mtim: SetTime,
-    ) -> Result<(), Errno> {
-        unimplemented!()
-    }
-
-    pub(crate) fn create_directory(&mut self, base: &DirHandle, path: &str) -> Result<(), Errno> {
-        unimplemented!()
-    }
-
-    pub(crate) fn remove_directory(&mut self, base: &DirHandle, path: &str) -> Result<(), Errno> {
-        unimplemented!()
-    }
-
-    pub(crate) fn unlink_file(&mut self, base: &DirHandle, path: &str) -> Result<(), Errno> {
-        unimplemented!()
-    }
-
-    pub(crate) fn rename(
-        &mut self,
-        from: &DirHandle,
-        from_path: &str,
-        to: &DirHandle,
-        to_path: &str,
-    ) -> Result<(), Errno> {
-        unimplemented!()
-    }
-
-    pub(crate) fn link(
-        &mut self,
-        from: &DirHandle,
-        from_path: &str,
-        follow: bool,
-        to: &DirHandle,
-        to_path: &str,
-    ) -> Result<(), Errno> {
-        unimplemented!()
-    }
-
-    pub(crate) fn symlink(&mut self, target: &str, base: &DirHandle, path: &str) -> Result<(), Errno> {
-        unimplemented!()
-    }
-
-    pub(crate) fn read_link(&mut self, base: &DirHandle, path: &str) -> Result<String, Errno> {
-        unimplemented!()
-    }
-
-    pub(crate) fn file_stat(&mut self, file: &FileHandle) -> Result<Stat, Errno> {
-        unimplemented!()
-    }
-
-    pub(crate) fn dir_stat(&mut self, dir: &DirHandle) -> Result<Stat, Errno> {
-        unimplemented!()
-    }
-
-    pub(crate) fn file_set_times(&mut self, file: &FileHandle, atim: SetTime, mtim: SetTime) -> Result<(), Errno> {
-        unimplemented!()
-    }
-
-    pub(crate) fn dir_set_times(&mut self, dir: &DirHandle, atim: SetTime, mtim: SetTime) -> Result<(), Errno> {
-        unimplemented!()
-    }
-
-    /// Lists a directory from `cookie` on (0 is the start) until `visit` breaks. Entries `.` and
-    /// `..` come first. Entries added or removed meanwhile never make another one appear twice
-    /// or not at all.
-    pub(crate) fn read_dir(
-        &mut self,
-        dir: &DirHandle,
-        cookie: u64,
-        visit: &mut dyn FnMut(&DirEntry<'_>) -> ControlFlow<()>,
-    ) -> Result<(), Errno> {
-        unimplemented!()
-    }
-
-    /// Reads at `offset`; 0 at the end.
-    pub(crate) fn read_at(&mut self, file: &FileHandle, offset: u64, buffer: &mut [u8]) -> Result<usize, Errno> {
-        unimplemented!()
-    }
-
-    /// Writes at `offset`; fewer bytes than given only when a quota ends in between.
-    pub(crate) fn write_at(&mut self, file: &FileHandle, offset: u64, data: &[u8]) -> Result<usize, Errno> {
-        unimplemented!()
-    }
-
-    /// Writes at the end; returns the bytes written and the new end.
-    pub(crate) fn append(&mut self, file: &FileHandle, data: &[u8]) -> Result<(usize, u64), Errno> {
-        unimplemented!()
-    }
-
-    pub(crate) fn set_size(&mut self, file: &FileHandle, size: u64) -> Result<(), Errno> {
-        unimplemented!()
-    }
-
-    /// `fd_allocate`: extends the file to `offset + len` if it is shorter.
-    pub(crate) fn allocate(&mut self, file: &FileHandle, offset: u64, len: u64) -> Result<(), Errno> {
-        unimplemented!()
-    }
-
-    pub(crate) fn sync(&mut self, file: &FileHandle, data_only: bool) -> Result<(), Errno> {
-        unimplemented!()
-    }
-
-    pub(crate) fn close_file(&mut self, file: FileHandle) {
-        unimplemented!()
-    }
-
-    pub(crate) fn close_dir(&mut self, dir: DirHandle) {
-        unimplemented!()
-    }
-
-    /// True when a call on this file reaches the host's disk, so that it may take long.
-    pub(crate) fn file_is_on_host(&self, file: &FileHandle) -> bool {
-        unimplemented!()
-    }
-
-    /// Bytes in use against `fs_bytes`.
-    pub(crate) fn fs_bytes_used(&self) -> u64 {
-        unimplemented!()
-    }
-
-    /// What differs from the start in memory mounts and overlays.
-    pub(crate) fn diff(&self) -> FilesDiff {
-        unimplemented!()
-    }
-
-    /// Reads a whole file from outside, following symlinks inside the tree.
-    ///
-    /// # Errors
-    /// `file_unavailable`.
-    pub(crate) fn read_file(&mut self, path: &GuestPath) -> crate::Result<Vec<u8>> {
-        unimplemented!()
-    }
-
-    /// Creates or replaces a file from outside, with the folders it needs; quotas apply.
-    ///
-    /// # Errors
-    /// `file_unavailable`.
-    pub(crate) fn write_file(&mut self, path: &GuestPath, data: &[u8]) -> crate::Result<()> {
-        unimplemented!()
-    }
-
-    /// Writes the added and changed files of the overlay or memory mount at `mount` into the
-    /// host folder `to` and returns the difference, so that the caller can remove what is gone.
-    ///
-    /// # Errors
-    /// `mount_invalid`, `host_io`.
-    pub(crate) fn export(&mut self, mount: &GuestPath, to: &cap_std::fs::Dir) -> crate::Result<FilesDiff> {
-        unimplemented!()
-    }
+pub(crate) struct Vfs {
+    namespace: Namespace,
+    mounts: Vec<Mount>,
+    dirs: Slab<OpenDir>,
+    files: Slab<OpenFile>,
+    ledger: Ledger,
+    now: Arc<dyn Now>,
+    /// When the tree was made: the time stamps of directories that no mount has.
+    born_ns: u64,
 }

@@ -1,0 +1,7 @@
+//! The calls that preview 1 makes on the tree, a file for each kind.
+
+mod change;
+mod io;
+mod look;
+mod open;
+mod outside;

@@ -1,0 +1,71 @@
+//! Open directories and files, and the slots that hold them.
+
+use super::host::{HostFile, Listing};
+use super::namespace::{MountId, Place};
+use super::tree::NodeId;
+use std::fs::File;
+
+/// An open directory.
+pub(super) struct OpenDir {
+    pub(super) place: Place,
+    /// The names of a host folder as they were when listing it began.
+    pub(super) listing: Option<Listing>,
+}
+
+/// An open regular file.
+pub(super) struct OpenFile {
+    pub(super) mount: MountId,
+    pub(super) on: OpenOn,
+    pub(super) read: bool,
+    pub(super) write: bool,
+}
+
+/// Where an open file's content is.
+pub(super) enum OpenOn {
+    /// A node of a tree, with the file below it while nothing was written.
+    Tree { node: NodeId, lower: Option<File> },
+    /// A file of the host.
+    Host(HostFile),
+}
+
+/// Values by small numbers that are used again.
+#[derive(Clone)]
+pub(super) struct Slab<T> {
+    items: Vec<Option<T>>,
+    free: Vec<u32>,
+}
+
+impl<T> Slab<T> {
+    pub(super) fn new() -> Slab<T> {
+        Slab { items: Vec::new(), free: Vec::new() }
+    }
+
+    pub(super) fn insert(&mut self, item: T) -> u32 {
+        match self.free.pop() {
+            Some(id) => {
+                self.items[id as usize] = Some(item);
+                id
+            }
+            None => {
+                self.items.push(Some(item));
+                (self.items.len() - 1) as u32
+            }
+        }
+    }
+
+    pub(super) fn find(&self, id: u32) -> Option<&T> {
+        self.items.get(id as usize)?.as_ref()
+    }
+
+    pub(super) fn find_mut(&mut self, id: u32) -> Option<&mut T> {
+        self.items.get_mut(id as usize)?.as_mut()
+    }
+
+    pub(super) fn remove(&mut self, id: u32) -> Option<T> {
+        let item = self.items.get_mut(id as usize)?.take();
+        if item.is_some() {
+            self.free.push(id);
+        }
+        item
+    }
+}

@@ -1,0 +1,96 @@
+//! Where the mounts meet: the points of the one namespace, and places in it.
+//!
+//! A point is a path that a mount has, or that leads to one. A place is a directory that a walk
+//! stands in; it knows its point, if it has one, so that a walk crosses into the mounts below.
+
+use super::tree::NodeId;
+use crate::policy::GuestPath;
+use cap_std::fs::Dir;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Index of a mount; its device number is one more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct MountId(pub(super) u32);
+
+/// Index of a point; 0 is `/`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct PointId(u32);
+
+/// A directory that a walk stands in.
+#[derive(Clone)]
+pub(super) struct Place {
+    pub(super) point: Option<PointId>,
+    pub(super) at: At,
+}
+
+/// What is behind a place.
+#[derive(Clone)]
+pub(super) enum At {
+    /// Nothing: the directory exists because a mount lies below it.
+    Synthetic,
+    /// A directory in memory.
+    Tree { mount: MountId, node: NodeId },
+    /// A directory of the host.
+    Host { mount: MountId, dir: Arc<Dir> },
+}
+
+/// All points.
+pub(super) struct Namespace {
+    points: Vec<Point>,
+}
+
+#[derive(Default)]
+struct Point {
+    children: BTreeMap<Box<str>, PointId>,
+    mount: Option<MountId>,
+}
+
+impl Namespace {
+    pub(super) const ROOT: PointId = PointId(0);
+
+    pub(super) fn new() -> Namespace {
+        Namespace { points: vec![Point::default()] }
+    }
+
+    /// Gives `path` to `mount`; false when another mount has it.
+    pub(super) fn join(&mut self, path: &GuestPath, mount: MountId) -> bool {
+        let mut at = Self::ROOT;
+        for name in path.names() {
+            at = match self.child(at, name) {
+                Some(child) => child,
+                None => {
+                    let child = PointId(self.points.len() as u32);
+                    self.points.push(Point::default());
+                    self.points[at.0 as usize].children.insert(name.into(), child);
+                    child
+                }
+            };
+        }
+        let slot = &mut self.points[at.0 as usize].mount;
+        let is_free = slot.is_none();
+        slot.get_or_insert(mount);
+        is_free
+    }
+
+    pub(super) fn point_of(&self, path: &GuestPath) -> Option<PointId> {
+        path.names().try_fold(Self::ROOT, |at, name| self.child(at, name))
+    }
+
+    pub(super) fn child(&self, point: PointId, name: &str) -> Option<PointId> {
+        self.points[point.0 as usize].children.get(name).copied()
+    }
+
+    pub(super) fn children(&self, point: PointId) -> impl ExactSizeIterator<Item = (&str, PointId)> {
+        self.points[point.0 as usize].children.iter().map(|(name, child)| (&**name, *child))
+    }
+
+    pub(super) fn mount_at(&self, point: PointId) -> Option<MountId> {
+        self.points[point.0 as usize].mount
+    }
+
+    /// The inode number of a directory that no mount has.
+    pub(super) fn ino(point: PointId) -> u64 {
+        u64::from(point.0) + 1
+    }
+}

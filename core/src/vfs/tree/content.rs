@@ -1,0 +1,248 @@
+//! The bytes of one file in memory.
+//!
+//! Content lies in chunks of 64 KiB; a chunk's block has 256 bytes at first and grows by
+//! doubling. What no block holds reads as zeros and costs nothing. Blocks are shared between
+//! copies of a tree until one of them writes.
+
+use crate::vfs::ledger::Ledger;
+use crate::vfs::{Bytes, Errno};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Where a file's bytes are.
+#[derive(Clone)]
+pub(super) enum Content {
+    Chunks(Chunks),
+    /// Shared with other sandboxes until the first write.
+    Shared(Bytes),
+    /// In the folder below an overlay until the first write; its size when it was looked up.
+    Lower {
+        size: u64,
+    },
+}
+
+impl Content {
+    pub(super) fn empty() -> Content {
+        Content::Chunks(Chunks::default())
+    }
+
+    pub(super) fn size(&self) -> u64 {
+        match self {
+            Content::Chunks(chunks) => chunks.size,
+            Content::Shared(bytes) => (**bytes).as_ref().len() as u64,
+            Content::Lower { size } => *size,
+        }
+    }
+}
+
+const CHUNK: u64 = 64 << 10;
+const SMALLEST_BLOCK: u64 = 256;
+/// Above this a chunk gets all of its block at once: growing it step by step would copy more
+/// than the guest writes.
+const LARGEST_SMALL_BLOCK: u64 = 16 << 10;
+/// What a block costs the host beside its bytes.
+const BLOCK_OVERHEAD: u64 = 128;
+
+#[derive(Clone, Default)]
+pub(super) struct Chunks {
+    size: u64,
+    blocks: BTreeMap<u64, Block>,
+}
+
+/// Part of a chunk. Bytes from the length of `data` to the end of the chunk are zeros.
+#[derive(Clone)]
+struct Block {
+    /// What was charged for `data`.
+    capacity: u64,
+    data: Arc<Vec<u8>>,
+}
+
+impl Chunks {
+    pub(super) fn read_at(&self, offset: u64, buffer: &mut [u8]) -> usize {
+        let Some(left) = self.size.checked_sub(offset) else { return 0 };
+        let count = usize::try_from(left).map_or(buffer.len(), |left| left.min(buffer.len()));
+        let mut done = 0;
+        while done < count {
+            let at = offset + done as u64;
+            let within = (at % CHUNK) as usize;
+            let part = (CHUNK as usize - within).min(count - done);
+            let to = &mut buffer[done..done + part];
+            let held = self.blocks.get(&(at / CHUNK)).and_then(|block| block.data.get(within..)).unwrap_or(&[]);
+            let held = &held[..held.len().min(part)];
+            to[..held.len()].copy_from_slice(held);
+            to[held.len()..].fill(0);
+            done += part;
+        }
+        count
+    }
+
+    /// Writes what the quotas allow: fewer bytes than given when they end in between, an error
+    /// when not even one fits.
+    pub(super) fn write_at(&mut self, offset: u64, data: &[u8], ledger: &mut Ledger) -> Result<usize, Errno> {
+        let allowed = ledger.length_allowed(offset, data.len())?;
+        let mut done = 0;
+        while done < allowed {
+            let at = offset + done as u64;
+            let within = (at % CHUNK) as usize;
+            let part = (CHUNK as usize - within).min(allowed - done);
+            let written = match self.write_chunk(at / CHUNK, within, &data[done..done + part], ledger) {
+                Ok(written) => written,
+                Err(_) if done > 0 => break,
+                Err(errno) => return Err(errno),
+            };
+            done += written;
+            self.size = self.size.max(offset + done as u64);
+            if written < part {
+                break;
+            }
+        }
+        Ok(done)
+    }
+
+    /// Cuts or extends; the extension is a hole.
+    pub(super) fn set_size(&mut self, size: u64, ledger: &mut Ledger) -> Result<(), Errno> {
+        ledger.check_length(size)?;
+        if size < self.size {
+            let within = size % CHUNK;
+            let whole = self.blocks.split_off(&size.div_ceil(CHUNK));
+            whole.into_values().for_each(|block| block.release(ledger));
+            if within > 0
+                && let Some(block) = self.blocks.get_mut(&(size / CHUNK))
+            {
+                block.cut(within, ledger);
+            }
+        }
+        self.size = size;
+        Ok(())
+    }
+
+    /// Takes the bytes that `read` gives for each offset as the file's content: all of it is
+    /// charged before the first is read.
+    pub(super) fn filled(
+        size: u64,
+        ledger: &mut Ledger,
+        mut read: impl FnMut(u64, &mut [u8]) -> Result<usize, Errno>,
+    ) -> Result<Chunks, Errno> {
+        ledger.check_length(size)?;
+        let (whole, rest) = (size / CHUNK, size % CHUNK);
+        let last = if rest == 0 { 0 } else { block_for(rest) };
+        let overhead = (whole + u64::from(rest > 0)).saturating_mul(BLOCK_OVERHEAD);
+        ledger.take_block(whole * CHUNK + last)?;
+        ledger.take_host(overhead).map_err(|_| {
+            ledger.give_block(whole * CHUNK + last);
+            Errno::Nospc
+        })?;
+        let mut chunks = Chunks { size, blocks: BTreeMap::new() };
+        for index in 0..size.div_ceil(CHUNK) {
+            let (length, capacity) = if index < whole { (CHUNK, CHUNK) } else { (rest, last) };
+            let mut data = Vec::with_capacity(capacity as usize);
+            data.resize(length as usize, 0);
+            let outcome = read(index * CHUNK, &mut data);
+            chunks.blocks.insert(index, Block { capacity, data: Arc::new(data) });
+            if let Err(errno) = outcome {
+                chunks.release(ledger);
+                let missing = size.div_ceil(CHUNK) - index - 1;
+                let missing_bytes = if missing == 0 { 0 } else { (whole - index - 1) * CHUNK + last };
+                ledger.give_block(missing_bytes);
+                ledger.give_host(missing * BLOCK_OVERHEAD);
+                return Err(errno);
+            }
+        }
+        Ok(chunks)
+    }
+
+    pub(super) fn release(self, ledger: &mut Ledger) {
+        self.blocks.into_values().for_each(|block| block.release(ledger));
+    }
+
+    fn write_chunk(&mut self, index: u64, within: usize, data: &[u8], ledger: &mut Ledger) -> Result<usize, Errno> {
+        let needed = (within + data.len()) as u64;
+        let block = match self.blocks.get_mut(&index) {
+            Some(block) => {
+                if block.capacity < needed {
+                    block.grow(needed, within as u64, ledger)?;
+                }
+                block
+            }
+            None => {
+                ledger.take_host(BLOCK_OVERHEAD).map_err(|_| Errno::Nospc)?;
+                let mut block = Block { capacity: 0, data: Arc::default() };
+                let wanted = if index == 0 { needed } else { CHUNK };
+                if let Err(errno) = block.grow(wanted, within as u64, ledger) {
+                    ledger.give_host(BLOCK_OVERHEAD);
+                    return Err(errno);
+                }
+                self.blocks.entry(index).or_insert(block)
+            }
+        };
+        let fits = data.len().min(block.capacity as usize - within);
+        block.put(within, &data[..fits]);
+        Ok(fits)
+    }
+}
+
+impl Block {
+    /// Makes room for `needed` bytes, or for as many as the quotas allow beyond `at_least`.
+    fn grow(&mut self, needed: u64, at_least: u64, ledger: &mut Ledger) -> Result<(), Errno> {
+        let mut capacity = block_for(needed);
+        while capacity > self.capacity.max(at_least) {
+            match ledger.take_block(capacity - self.capacity) {
+                Ok(()) => {
+                    self.capacity = capacity;
+                    self.reserve();
+                    return Ok(());
+                }
+                Err(_) if capacity > SMALLEST_BLOCK => capacity /= 2,
+                Err(errno) => return Err(errno),
+            }
+        }
+        if self.capacity > at_least { Ok(()) } else { Err(Errno::Nospc) }
+    }
+
+    fn put(&mut self, within: usize, data: &[u8]) {
+        let bytes = self.unshared();
+        if bytes.len() < within {
+            bytes.resize(within, 0);
+        }
+        let overlap = (bytes.len() - within).min(data.len());
+        bytes[within..within + overlap].copy_from_slice(&data[..overlap]);
+        bytes.extend_from_slice(&data[overlap..]);
+    }
+
+    fn cut(&mut self, length: u64, ledger: &mut Ledger) {
+        let (smaller, capacity) = (block_for(length), self.capacity);
+        let bytes = self.unshared();
+        bytes.truncate(length as usize);
+        if smaller < capacity {
+            bytes.shrink_to(smaller as usize);
+            ledger.give_block(self.capacity - smaller);
+            self.capacity = smaller;
+        }
+    }
+
+    fn reserve(&mut self) {
+        let capacity = self.capacity as usize;
+        let bytes = self.unshared();
+        bytes.reserve_exact(capacity - bytes.len());
+    }
+
+    /// This block's own bytes: a copy of its own where another tree shares them.
+    fn unshared(&mut self) -> &mut Vec<u8> {
+        if Arc::get_mut(&mut self.data).is_none() {
+            let mut own = Vec::with_capacity(self.capacity as usize);
+            own.extend_from_slice(&self.data);
+            self.data = Arc::new(own);
+        }
+        Arc::get_mut(&mut self.data).expect("nobody else holds the copy")
+    }
+
+    fn release(self, ledger: &mut Ledger) {
+        ledger.give_block(self.capacity);
+        ledger.give_host(BLOCK_OVERHEAD);
+    }
+}
+
+/// The block that holds `bytes` bytes of one chunk.
+fn block_for(bytes: u64) -> u64 {
+    if bytes > LARGEST_SMALL_BLOCK { CHUNK } else { bytes.next_power_of_two().max(SMALLEST_BLOCK) }
+}

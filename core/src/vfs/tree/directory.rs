@@ -1,0 +1,122 @@
+//! A directory: names to nodes, and the order in which they are listed.
+
+use super::node::NodeId;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+/// What stands behind one name.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Slot {
+    pub(super) node: NodeId,
+    cookie: u64,
+    /// It stood here at the start.
+    pub(super) original: bool,
+    /// It counts against `fs_nodes`.
+    pub(super) counted: bool,
+}
+
+/// The entries of one directory. Every entry has a cookie above all earlier ones, so that a
+/// listing goes on after it whatever came and went.
+#[derive(Clone)]
+pub(super) struct Directory {
+    pub(super) parent: NodeId,
+    by_name: HashMap<Arc<str>, Slot>,
+    by_cookie: BTreeMap<u64, (Arc<str>, NodeId)>,
+    next_cookie: u64,
+    lower: Option<Box<LowerView>>,
+}
+
+/// What a directory shows of the folder below it.
+#[derive(Clone, Default)]
+struct LowerView {
+    /// Every name below has been looked up.
+    complete: bool,
+    /// Names below that were removed or replaced.
+    hidden: BTreeSet<Arc<str>>,
+}
+
+impl Directory {
+    /// What an entry costs the host beside its name.
+    pub(super) const ENTRY_BYTES: u64 = 128;
+
+    pub(super) fn new(parent: Option<NodeId>) -> Directory {
+        Directory {
+            parent: parent.unwrap_or(NodeId::UNKNOWN),
+            by_name: HashMap::new(),
+            by_cookie: BTreeMap::new(),
+            next_cookie: 0,
+            lower: None,
+        }
+    }
+
+    pub(super) fn find(&self, name: &str) -> Option<Slot> {
+        self.by_name.get(name).copied()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.by_name.len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.by_name.is_empty()
+    }
+
+    pub(super) fn entries(&self) -> impl Iterator<Item = (&Arc<str>, &Slot)> {
+        self.by_name.iter()
+    }
+
+    pub(super) fn listed_from(&self, cookie: u64) -> impl Iterator<Item = (u64, &str, NodeId)> {
+        self.by_cookie.range(cookie..).map(|(cookie, (name, node))| (*cookie, &**name, *node))
+    }
+
+    /// Adds a name that is not there.
+    pub(super) fn insert(&mut self, name: &str, node: NodeId, original: bool, counted: bool) {
+        let name: Arc<str> = name.into();
+        let cookie = self.next_cookie;
+        self.next_cookie += 1;
+        self.by_cookie.insert(cookie, (name.clone(), node));
+        self.by_name.insert(name, Slot { node, cookie, original, counted });
+    }
+
+    /// Takes a name away, and hides what lies below it.
+    pub(super) fn remove(&mut self, name: &str) -> Option<Slot> {
+        let (name, slot) = self.by_name.remove_entry(name)?;
+        self.by_cookie.remove(&slot.cookie);
+        if let Some(lower) = self.lower.as_mut().filter(|_| slot.original) {
+            lower.hidden.insert(name);
+        }
+        Some(slot)
+    }
+
+    pub(super) fn put_over_lower(&mut self) {
+        self.lower = Some(Box::default());
+    }
+
+    pub(super) fn is_over_lower(&self) -> bool {
+        self.lower.is_some()
+    }
+
+    /// True when the folder below may have this name and nobody has looked yet.
+    pub(super) fn may_have_more(&self, name: &str) -> bool {
+        self.lower.as_ref().is_some_and(|lower| !lower.complete && !lower.hidden.contains(name))
+    }
+
+    /// True when the folder below may have names that nobody has looked up yet.
+    pub(super) fn is_incomplete(&self) -> bool {
+        self.lower.as_ref().is_some_and(|lower| !lower.complete)
+    }
+
+    pub(super) fn mark_complete(&mut self) {
+        if let Some(lower) = &mut self.lower {
+            lower.complete = true;
+        }
+    }
+
+    pub(super) fn hides(&self, name: &str) -> bool {
+        self.lower.as_ref().is_some_and(|lower| lower.hidden.contains(name))
+    }
+
+    pub(super) fn hidden(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.lower.iter().flat_map(|lower| lower.hidden.iter())
+    }
+}

@@ -1,0 +1,187 @@
+//! The folder of the host below an overlay: read, never written.
+//!
+//! A node remembers where the host has it, not where the guest sees it, so that a renamed
+//! directory keeps its content. Directories of the host are opened when they are needed and
+//! only the last few stay open.
+
+use super::change::entry_cost;
+use super::content::Content;
+use super::directory::Directory;
+use super::node::{Body, Node, NodeId};
+use super::{Ledger, Tree};
+use crate::policy::GuestPath;
+use crate::vfs::host::{self, Listing, Name};
+use crate::vfs::{Errno, FileType, Stat};
+use cap_std::fs::Dir;
+use std::fs::File;
+use std::sync::Arc;
+
+/// The folder, with the directories of it that were used last.
+#[derive(Clone)]
+pub(super) struct LowerFolder {
+    root: Arc<Dir>,
+    recent: Vec<(Arc<str>, Arc<Dir>)>,
+}
+
+const MOST_RECENT: usize = 16;
+
+impl LowerFolder {
+    pub(super) fn new(root: Dir) -> LowerFolder {
+        LowerFolder { root: Arc::new(root), recent: Vec::new() }
+    }
+
+    pub(super) fn stat_root(&self) -> Result<Stat, Errno> {
+        host::stat_dir(&self.root)
+    }
+
+    /// Opens the directory at `home`; names and no symlinks.
+    pub(super) fn dir(&mut self, home: &Arc<str>) -> Result<Arc<Dir>, Errno> {
+        if home.is_empty() {
+            return Ok(self.root.clone());
+        }
+        if let Some(at) = self.recent.iter().position(|(path, _)| path == home) {
+            self.recent[at..].rotate_left(1);
+        } else {
+            let opened = self.open_from_nearest(home)?;
+            if self.recent.len() == MOST_RECENT {
+                self.recent.remove(0);
+            }
+            self.recent.push((home.clone(), opened));
+        }
+        self.recent.last().map(|(_, dir)| dir.clone()).ok_or(Errno::Io)
+    }
+
+    pub(super) fn open_file(&mut self, home: &str) -> Result<File, Errno> {
+        let (parent, name) = home.rsplit_once('/').unwrap_or(("", home));
+        let dir = self.dir(&parent.into())?;
+        host::open_regular(&dir, Name::parse(name)?, true, false)
+    }
+
+    /// What the host has at `path` below the folder.
+    pub(super) fn stat(&self, path: &str) -> Result<Option<Stat>, Errno> {
+        let (parent, name) = path.rsplit_once('/').unwrap_or(("", path));
+        match self.open(parent) {
+            Ok(dir) => host::look_up(&dir, Name::parse(name)?),
+            Err(Errno::Noent | Errno::Notdir | Errno::Loop) => Ok(None),
+            Err(errno) => Err(errno),
+        }
+    }
+
+    /// The names in the directory at `path`, and which of them are directories.
+    pub(super) fn names(&self, path: &str) -> Result<Vec<(String, bool)>, Errno> {
+        let dir = self.open(path)?;
+        let with_type = |name: String| {
+            let is_dir = host::is_directory(&dir, Name::parse(&name)?)?;
+            Ok((name, is_dir))
+        };
+        host::names(&dir)?.into_iter().map(with_type).collect()
+    }
+
+    fn open(&self, path: &str) -> Result<Arc<Dir>, Errno> {
+        let mut at = self.root.clone();
+        for name in path.split('/').filter(|name| !name.is_empty()) {
+            at = Arc::new(host::open_dir(&at, Name::parse(name)?)?);
+        }
+        Ok(at)
+    }
+
+    fn open_from_nearest(&self, home: &str) -> Result<Arc<Dir>, Errno> {
+        let below = |path: &str| home.strip_prefix(path).and_then(|rest| rest.strip_prefix('/'));
+        let known = self.recent.iter().filter_map(|(path, dir)| Some((below(path)?, dir)));
+        let (rest, start) = known.min_by_key(|(rest, _)| rest.len()).unwrap_or((home, &self.root));
+        let mut at = start.clone();
+        for name in rest.split('/') {
+            at = Arc::new(host::open_dir(&at, Name::parse(name)?)?);
+        }
+        Ok(at)
+    }
+}
+
+impl Tree {
+    /// Looks a name up in the folder below and takes it into the tree.
+    pub(super) fn adopt_lower(
+        &mut self,
+        dir: NodeId,
+        name: &str,
+        ledger: &mut Ledger,
+    ) -> Result<Option<NodeId>, Errno> {
+        let Some(home) = self.nodes[dir].home.clone() else { return Ok(None) };
+        let lower = self.lower.as_mut().ok_or(Errno::Io)?.dir(&home)?;
+        match host::look_up(&lower, Name::parse(name)?)? {
+            Some(stat) => self.adopt(dir, &home, name, &lower, &stat, ledger).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Takes every name of the folder below into the tree.
+    pub(super) fn complete(&mut self, dir: NodeId, ledger: &mut Ledger) -> Result<(), Errno> {
+        if !self.directory(dir).ok_or(Errno::Notdir)?.is_incomplete() {
+            return Ok(());
+        }
+        let Some(home) = self.nodes[dir].home.clone() else { return Ok(()) };
+        let lower = self.lower.as_mut().ok_or(Errno::Io)?.dir(&home)?;
+        let listing = Listing::take(&lower, ledger)?;
+        let mut outcome = Ok(());
+        for listed in &listing.entries {
+            let is_new =
+                |directory: &Directory| directory.find(&listed.name).is_none() && directory.may_have_more(&listed.name);
+            if self.directory(dir).is_some_and(is_new) {
+                outcome = self.adopt_lower(dir, &listed.name, ledger).map(drop);
+                if outcome.is_err() {
+                    break;
+                }
+            }
+        }
+        listing.release(ledger);
+        outcome?;
+        self.directory_mut(dir)?.mark_complete();
+        Ok(())
+    }
+
+    fn adopt(
+        &mut self,
+        dir: NodeId,
+        dir_home: &str,
+        name: &str,
+        lower: &Dir,
+        stat: &Stat,
+        ledger: &mut Ledger,
+    ) -> Result<NodeId, Errno> {
+        let key = (stat.dev, stat.ino);
+        if let Some(node) = self.shared.get(&key).copied() {
+            ledger.take_host(entry_cost(name))?;
+            self.directory_mut(dir)?.insert(name, node, true, false);
+            return Ok(node);
+        }
+        let home = if dir_home.is_empty() { name.to_owned() } else { format!("{dir_home}/{name}") };
+        if home.len() > GuestPath::MAX_BYTES {
+            return Err(Errno::NameTooLong);
+        }
+        let body = match stat.filetype {
+            FileType::RegularFile => Body::File(Content::Lower { size: stat.size }),
+            FileType::Directory => {
+                let mut directory = Directory::new(Some(dir));
+                directory.put_over_lower();
+                Body::Dir(directory)
+            }
+            FileType::SymbolicLink => match host::read_link(lower, Name::parse(name)?) {
+                Ok(target) => Body::Link(target.into()),
+                Err(Errno::Ilseq) => Body::Special(FileType::SymbolicLink),
+                Err(errno) => return Err(errno),
+            },
+            other => Body::Special(other),
+        };
+        ledger.take_host(Node::BYTES + body.host_bytes() + home.len() as u64 + entry_cost(name))?;
+        let node = self.nodes.insert(body, stat.mtim);
+        let adopted = &mut self.nodes[node];
+        (adopted.atim, adopted.mtim, adopted.ctim) = (stat.atim, stat.mtim, stat.ctim);
+        adopted.links = stat.nlink.max(1);
+        adopted.home = Some(home.into());
+        if stat.filetype != FileType::Directory && stat.nlink > 1 {
+            adopted.lower_key = Some(key);
+            self.shared.insert(key, node);
+        }
+        self.directory_mut(dir)?.insert(name, node, true, false);
+        Ok(node)
+    }
+}
