@@ -29,7 +29,7 @@ pub(crate) fn measure(figures: &mut Map<String, Value>) -> Result<(), Error> {
     let mut times = vec![Vec::new(); variants.len()];
     for _ in 0..ROUNDS {
         for (index, (_, fuel, epochs, interval)) in variants.iter().enumerate() {
-            times[index].push(time(&mut || run(&modules[index], *fuel, *epochs, *interval))?);
+            times[index].push(time(|| run(&modules[index], *fuel, *epochs, *interval))?);
         }
     }
     let medians: Vec<f64> = times.into_iter().map(median).collect();

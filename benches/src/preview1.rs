@@ -1,7 +1,7 @@
 //! File I/O of one guest: our preview 1 on a memory mount against wasmtime-wasi's on a host folder.
 
 use crate::Error;
-use crate::timing::compare;
+use crate::timing::{compare, time};
 use sandcell::{Engine, Image, Limits, Mount, Policy, Program, Sandbox};
 use serde_json::{Map, Value};
 use wasmtime::{Config, Linker, Module, Store};
@@ -22,10 +22,13 @@ pub(crate) fn measure(figures: &mut Map<String, Value>) -> Result<(), Error> {
     Ok(())
 }
 
-fn ours(image: &Image) -> Result<(), Error> {
+fn ours(image: &Image) -> Result<f64, Error> {
     let policy = Policy::new().mount(Mount::memory("/")?);
-    let outcome = Sandbox::builder(image).policy(policy).build()?.run(Program::command())?;
-    if outcome.is_success() { Ok(()) } else { Err(format!("ours: {:?}", outcome.status).into()) }
+    let mut sandbox = Sandbox::builder(image).policy(policy).build()?;
+    time(|| {
+        let outcome = sandbox.run(Program::command())?;
+        if outcome.is_success() { Ok(()) } else { Err(format!("ours: {:?}", outcome.status).into()) }
+    })
 }
 
 struct Theirs {
@@ -43,17 +46,19 @@ impl Theirs {
         Ok(Theirs { module: Module::new(&engine, text)?, linker })
     }
 
-    /// A fresh folder each time, as our memory mount is fresh; made and removed outside the guest
-    /// but inside the measurement, on both sides.
-    fn run(&self) -> Result<(), Error> {
+    /// A fresh folder each time, as our memory mount is fresh; made and removed outside the
+    /// measurement, on both sides.
+    fn run(&self) -> Result<f64, Error> {
         let folder = tempfile::tempdir()?;
         let mut builder = WasiCtxBuilder::new();
         builder.allow_blocking_current_thread(true);
         builder.preopened_dir(folder.path(), "/", FsPerms::ReadWrite)?;
         let mut store = Store::new(self.module.engine(), builder.build_p1());
         store.set_fuel(u64::MAX / 2)?;
-        let instance = self.linker.instantiate(&mut store, &self.module)?;
-        instance.get_typed_func::<(), ()>(&mut store, "_start")?.call(&mut store, ())?;
-        Ok(())
+        time(|| {
+            let instance = self.linker.instantiate(&mut store, &self.module)?;
+            instance.get_typed_func::<(), ()>(&mut store, "_start")?.call(&mut store, ())?;
+            Ok(())
+        })
     }
 }

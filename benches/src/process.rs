@@ -1,7 +1,7 @@
 //! Whole processes: `sandcell run --image python -c 'print(1)'` against the machine's own Python.
 
 use crate::Error;
-use crate::timing::compare;
+use crate::timing::{compare, time};
 use serde_json::{Map, Value};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -17,8 +17,8 @@ pub(crate) fn measure(figures: &mut Map<String, Value>) -> Result<(), Error> {
         return Ok(());
     }
     let python = executable()?;
-    let ours = || succeed(Command::new(&sandcell).args(["run", "--image", "python", "-c", "print(1)"]));
-    let theirs = || succeed(Command::new(&python).args(["-I", "-c", "print(1)"]));
+    let ours = || time(|| succeed(Command::new(&sandcell).args(["run", "--image", "python", "-c", "print(1)"])));
+    let theirs = || time(|| succeed(Command::new(&python).args(["-I", "-c", "print(1)"])));
     compare(figures, "process_start", ROUNDS, ours, theirs)?;
     // Here less is better: ours in units of theirs.
     if let Some(ratio) = figures["process_start_ratio"].as_f64() {

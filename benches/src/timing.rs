@@ -4,17 +4,18 @@ use crate::Error;
 use serde_json::{Map, Value};
 use std::time::Instant;
 
-/// Runs `ours` and `theirs` in turn and records both medians (ms) and theirs/ours as `NAME_ratio`.
+/// Runs `ours` and `theirs` in turn, each of which returns its milliseconds, and records both
+/// medians and theirs/ours as `NAME_ratio`.
 pub(crate) fn compare(
     figures: &mut Map<String, Value>,
     name: &str,
     rounds: usize,
-    mut ours: impl FnMut() -> Result<(), Error>,
-    mut theirs: impl FnMut() -> Result<(), Error>,
+    mut ours: impl FnMut() -> Result<f64, Error>,
+    mut theirs: impl FnMut() -> Result<f64, Error>,
 ) -> Result<(), Error> {
     let (mut a, mut b) = (Vec::new(), Vec::new());
     for round in 0..=rounds {
-        let (one, other) = (time(&mut ours)?, time(&mut theirs)?);
+        let (one, other) = (ours()?, theirs()?);
         // The first round warms both up.
         if round > 0 {
             a.push(one);
@@ -29,7 +30,7 @@ pub(crate) fn compare(
 }
 
 /// One call, in milliseconds.
-pub(crate) fn time(call: &mut impl FnMut() -> Result<(), Error>) -> Result<f64, Error> {
+pub(crate) fn time(call: impl FnOnce() -> Result<(), Error>) -> Result<f64, Error> {
     let started = Instant::now();
     call()?;
     Ok(started.elapsed().as_secs_f64() * 1_000.0)

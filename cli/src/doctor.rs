@@ -96,9 +96,10 @@ fn examine(verify: bool) -> Vec<Finding> {
             return findings;
         }
     };
+    // Running a guest first makes the cache folder, if that is possible.
+    findings.extend([host::signal_handlers(), runs(&engine), catches_traps(&engine)]);
     findings.extend([host::cache_folder(cache.path()), host::free_space(cache.path())]);
     findings.extend(images(&engine, verify));
-    findings.extend([host::signal_handlers(), runs(&engine), catches_traps(&engine)]);
     findings
 }
 
@@ -188,6 +189,7 @@ fn text(findings: &[Finding]) -> String {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -176,6 +176,7 @@ pub(crate) fn remove_if_there(folder: &Path) -> Result<(), Failure> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

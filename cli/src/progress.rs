@@ -1,7 +1,7 @@
 //! Progress of an image build: a bar on a terminal, plain lines elsewhere, always on standard
 //! error.
 
-use crate::report::{notice, size};
+use crate::report::notice;
 use indicatif::{ProgressBar, ProgressStyle};
 use sandcell::{Progress, Stage};
 use std::io::IsTerminal as _;
@@ -16,8 +16,8 @@ pub(crate) enum Display {
     Silent,
     /// One bar per stage, on a terminal.
     Bar { bar: ProgressBar, stage: Option<Stage> },
-    /// A line when a stage starts, and now and then while it lasts.
-    Lines { stage: Option<Stage>, last: Instant },
+    /// A line when a stage starts, and now and then while it goes on.
+    Lines { stage: Option<Stage>, percent: u64, last: Instant },
 }
 
 impl Display {
@@ -28,7 +28,7 @@ impl Display {
         } else if std::io::stderr().is_terminal() {
             Display::Bar { bar: ProgressBar::new_spinner(), stage: None }
         } else {
-            Display::Lines { stage: None, last: Instant::now() }
+            Display::Lines { stage: None, percent: 0, last: Instant::now() }
         }
     }
 
@@ -57,12 +57,17 @@ impl Display {
                 bar.set_length(progress.total);
                 bar.set_position(progress.done.min(progress.total));
             }
-            Display::Lines { stage, last } => {
-                let new = stage.replace(progress.stage) != Some(progress.stage);
-                if new || last.elapsed() >= LINE_EVERY {
-                    *last = Instant::now();
-                    notice(&line(progress, new));
+            Display::Lines { stage, percent, last } => {
+                let begins = stage.replace(progress.stage) != Some(progress.stage);
+                let now = percent_of(progress);
+                if begins {
+                    notice(&describe(progress.stage));
+                } else if now > *percent && last.elapsed() >= LINE_EVERY {
+                    notice(&format!("{}, {now} %", progress.stage.as_str()));
+                } else {
+                    return;
                 }
+                (*percent, *last) = (now, Instant::now());
             }
         }
     }
@@ -75,12 +80,11 @@ impl Display {
     }
 }
 
-fn line(progress: Progress, new: bool) -> String {
-    let what = describe(progress.stage);
+/// How far a stage is; never more than all of it.
+fn percent_of(progress: Progress) -> u64 {
     match progress.total {
-        0 => what,
-        total if new => format!("{what}, {}", size(total)),
-        total => format!("{what}, {} %", progress.done.min(total).saturating_mul(100) / total),
+        0 => 0,
+        total => (progress.done.min(total) as f64 / total as f64 * 100.0) as u64,
     }
 }
 
@@ -103,10 +107,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_never_shows_more_than_everything() {
-        let at = |done, total| line(Progress { stage: Stage::Verify, done, total }, false);
-        assert_eq!(at(50, 200), "verify, 25 %");
-        assert_eq!(at(300, 200), "verify, 100 %");
-        assert_eq!(at(3, 0), "verify");
+    fn progress_is_never_more_than_everything() {
+        let at = |done, total| percent_of(Progress { stage: Stage::Verify, done, total });
+        assert_eq!((at(50, 200), at(300, 200), at(3, 0), at(u64::MAX, u64::MAX)), (25, 100, 0, 100));
     }
 }

@@ -30,7 +30,6 @@ mod outcome;
 mod policy;
 mod sandbox;
 mod store;
-#[allow(dead_code)]
 mod vfs;
 mod wasi;
 

@@ -1,2 +1,125 @@
-//! x
-fn main() {}
+//! `cargo xtask …`: everything that sets up, generates, builds images, tests and benches.
+//!
+//! Depends on clap only, so that it is built in seconds on a clean clone; whatever needs the
+//! library is done by the `sandcell` command that it builds.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a build tool talks to the terminal")]
+
+mod cargo;
+mod docs;
+mod graph;
+mod source;
+mod steps;
+mod unsafety;
+
+use cargo::{cargo, examples, run, sandcell};
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+use steps::Steps;
+
+/// Sets up, generates, builds, tests and benches sandcell.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Build everything and run an agent's program on the Python image
+    Demo,
+    /// Fetch what is pinned and build every image that the tests need
+    Images,
+    /// Check and test everything
+    Test {
+        /// Leave out clippy and the documentation, which need a second pass over all dependencies
+        #[arg(long)]
+        fast: bool,
+    },
+    /// Write the generated pages of docs/
+    Docs {
+        /// Compare instead of writing
+        #[arg(long)]
+        check: bool,
+    },
+    /// Print the ratios of benches/
+    Bench,
+}
+
+fn main() -> ExitCode {
+    let done = match Cli::parse().task {
+        Task::Demo => demo(),
+        Task::Images => images(),
+        Task::Test { fast } => test(fast),
+        Task::Docs { check } => build_command().and_then(|()| docs::docs(check)),
+        Task::Bench => bench(),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            eprintln!("xtask: {problem}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn demo() -> Result<(), String> {
+    images()?;
+    run(&mut cargo(&["build", "--release", "-p", "sandcell-examples"]))?;
+    println!("\nexamples/rust/agent.rs:\n");
+    run(&mut examples("example-agent"))
+}
+
+fn images() -> Result<(), String> {
+    build_command()?;
+    run(&mut sandcell(&["image", "build", "python"]))
+}
+
+fn test(fast: bool) -> Result<(), String> {
+    let mut steps = Steps::default();
+    steps.step("format", || run(&mut cargo(&["fmt", "--all", "--check"])));
+    if !fast {
+        // Clippy and rustdoc need the metadata of all dependencies: one `check` pass over
+        // wasmtime, one to two minutes the first time, shared by both.
+        let clippy = ["clippy", "--release", "--workspace", "--all-targets", "--", "-D", "warnings"];
+        steps.step("clippy", || run(&mut cargo(&clippy)));
+        steps.step("documentation", || {
+            run(cargo(&["doc", "--release", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-Dwarnings"))
+        });
+    }
+    steps.step("one build of wasmtime", graph::check);
+    steps.step("unsafe in its rooms", unsafety::check);
+    steps.step("build", || run(&mut cargo(&["build", "--release", "--workspace"])));
+    steps.step("generated pages", || docs::docs(true));
+    steps.step("images", images);
+    steps.step("tests", || {
+        let mut tests = cargo(&["test", "--release", "--workspace"]);
+        match source::shared() {
+            Some(shared) => tests.env("SANDCELL_SHARED", shared),
+            None => {
+                println!("no shared test data: set SANDCELL_SHARED, or put it beside the checkout as `shared`");
+                &mut tests
+            }
+        };
+        run(&mut tests)
+    });
+    steps.summary()
+}
+
+/// Builds the `sandcell` command, with cargo's own progress.
+fn build_command() -> Result<(), String> {
+    run(&mut cargo(&["build", "--release", "-p", "sandcell-cli"]))
+}
+
+/// The benches are a workspace of their own: `wasmtime-wasi`, which they compare with, asks
+/// wasmtime for features that nothing else wants.
+fn bench() -> Result<(), String> {
+    let manifest = source::root().join("benches/Cargo.toml");
+    if !manifest.is_file() {
+        return Err("there is no benches/Cargo.toml".into());
+    }
+    // One target folder, so that what both workspaces build alike is built once.
+    let target = std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| source::root().join("target").into());
+    let mut bench = cargo(&["bench", "--manifest-path"]);
+    run(bench.arg(manifest).env("CARGO_TARGET_DIR", target))
+}

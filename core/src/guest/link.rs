@@ -40,7 +40,6 @@ impl Guest {
     pub(crate) fn abi(&self) -> Abi {
         self.abi
     }
-
 }
 
 fn check_exports(module: &Module, abi: Abi) -> Result<()> {

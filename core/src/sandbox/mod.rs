@@ -5,6 +5,8 @@ mod cancel;
 mod hint;
 mod program;
 mod run;
+#[cfg(test)]
+mod tests;
 
 pub use builder::SandboxBuilder;
 pub use cancel::CancelHandle;

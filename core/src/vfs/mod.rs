@@ -17,6 +17,7 @@ mod tests;
 mod tree;
 
 pub(crate) use errno::Errno;
+pub(crate) use host::open_folder;
 #[allow(unused_imports)]
 pub(crate) use mounts::mount_points;
 

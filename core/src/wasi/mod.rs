@@ -60,3 +60,6 @@ impl From<Stop> for Failure {
         Failure::Stop(stop)
     }
 }
+
+#[cfg(test)]
+mod tests;

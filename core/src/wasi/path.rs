@@ -7,7 +7,7 @@
 #![allow(clippy::too_many_arguments)]
 
 use super::abi::{self, FdFlags, LookupFlags, OFlags, Rights};
-use super::context::{close, cost};
+use super::context::cost;
 use super::descriptor::{Descriptor, Dir, File, Kind};
 use super::fd::times;
 use super::table::Vacancy;
@@ -304,19 +304,9 @@ impl WasiCtx {
                 (Kind::File(File { handle, position: 0, on_host }), Rights::FILE.without(useless))
             }
         };
-        let is_dir = matches!(kind, Kind::Dir(_));
-        let descriptor = Descriptor {
-            kind,
-            // A descriptor has the rights it can use, and says so.
-            base: base & useful,
-            inheriting: wanted.inheriting & granted,
-            flags: if is_dir { FdFlags::default() } else { wanted.fdflags },
-        };
-        if is_dir && flags.write {
-            close(&mut self.vfs, descriptor);
-            return Err(Errno::Isdir);
-        }
-        Ok(descriptor)
+        let flags = if matches!(kind, Kind::Dir(_)) { FdFlags::default() } else { wanted.fdflags };
+        // A descriptor has the rights it can use, and says so.
+        Ok(Descriptor { kind, base: base & useful, inheriting: wanted.inheriting & granted, flags })
     }
 }
 
@@ -344,16 +334,14 @@ impl Wanted {
     }
 
     fn open_flags(self, base: Rights) -> OpenFlags {
-        let truncate = self.oflags.contains(OFlags::TRUNC);
         OpenFlags {
             follow: self.follow,
             create: self.oflags.contains(OFlags::CREAT),
             exclusive: self.oflags.contains(OFlags::EXCL),
-            truncate,
+            truncate: self.oflags.contains(OFlags::TRUNC),
             directory: self.oflags.contains(OFlags::DIRECTORY),
             read: base.intersects(Rights::FD_READ | Rights::FD_READDIR),
-            // Truncating writes, whatever the descriptor may do later.
-            write: base.contains(Rights::FD_WRITE) || truncate,
+            write: base.contains(Rights::FD_WRITE),
         }
     }
 }

@@ -31,6 +31,16 @@ struct Subscription {
     subject: Subject,
 }
 
+/// How much can be moved at once.
+#[derive(Debug, Clone, Copy)]
+struct Room {
+    nbytes: u64,
+    flags: EventRwFlags,
+}
+
+/// An event that says nothing but that it happened.
+const FIRED: Room = Room { nbytes: 0, flags: EventRwFlags::from_bits_truncate(0) };
+
 #[derive(Debug, Clone, Copy)]
 enum Subject {
     Clock(Result<Due, Errno>),
@@ -97,17 +107,17 @@ impl WasiCtx {
         let mut count = 0;
         for Subscription { userdata, subject } in waiting.subscriptions.iter().copied() {
             let (kind, ready) = match subject {
-                Subject::Clock(due) => {
-                    let is_due = due.map(|due| self.clock.is_due(due).then_some((0, EventRwFlags::default())));
-                    (EventType::Clock, is_due)
+                Subject::Clock(due) => (EventType::Clock, due.map(|due| self.clock.is_due(due).then_some(FIRED))),
+                Subject::Read(fd) => {
+                    self.credit.spend(cost::DISK)?;
+                    (EventType::FdRead, self.readable(fd))
                 }
-                Subject::Read(fd) => (EventType::FdRead, self.readable(fd)?),
                 Subject::Write(fd) => (EventType::FdWrite, self.writable(fd)),
             };
-            let (error, (nbytes, flags)) = match ready {
+            let (error, Room { nbytes, flags }) = match ready {
                 Ok(None) => continue,
-                Ok(Some(ready)) => (None, ready),
-                Err(errno) => (Some(errno), (0, EventRwFlags::default())),
+                Ok(Some(room)) => (None, room),
+                Err(errno) => (Some(errno), FIRED),
             };
             let bytes = event(&Event { userdata, error, kind, nbytes, flags });
             memory.write(waiting.events + count * EVENT_BYTES, &bytes)?;
@@ -116,44 +126,34 @@ impl WasiCtx {
         Ok(count)
     }
 
-    /// Bytes that can be read at once; `None` if there may be some later.
-    fn readable(&mut self, fd: u32) -> Result<Result<Option<(u64, EventRwFlags)>, Errno>, Stop> {
-        let WasiCtx { table, vfs, stdin, credit, .. } = self;
-        let end = (0, EventRwFlags::HANGUP);
-        let descriptor = match table.descriptor(fd) {
-            Ok(descriptor) => descriptor,
-            Err(errno) => return Ok(Err(errno)),
+    /// What can be read at once; `None` if there may be something later.
+    fn readable(&mut self, fd: u32) -> Result<Option<Room>, Errno> {
+        let descriptor = self.table.descriptor(fd)?;
+        if matches!(descriptor.kind, Kind::Stdout | Kind::Stderr | Kind::Dir(_)) {
+            return Err(Errno::Badf);
+        }
+        descriptor.require(Rights::POLL_FD_READWRITE | Rights::FD_READ)?;
+        let left = match &descriptor.kind {
+            Kind::File(file) => self.vfs.file_stat(&file.handle)?.size.saturating_sub(file.position),
+            _ => match self.stdin.ready()? {
+                None => return Ok(None),
+                Some(Ready::Bytes(len)) => len as u64,
+                // The error itself is the read's to give.
+                Some(Ready::End | Ready::Failed) => 0,
+            },
         };
-        let may = descriptor.require(Rights::POLL_FD_READWRITE | Rights::FD_READ);
-        Ok(match &descriptor.kind {
-            Kind::Stdout | Kind::Stderr | Kind::Dir(_) => Err(Errno::Badf),
-            Kind::Stdin => may.and_then(|()| stdin.ready()).map(|ready| {
-                ready.map(|ready| match ready {
-                    Ready::Bytes(len) => (len as u64, EventRwFlags::default()),
-                    // The error itself is the read's to give.
-                    Ready::End | Ready::Failed => end,
-                })
-            }),
-            Kind::File(file) => {
-                credit.spend(if file.on_host { cost::DISK } else { 0 })?;
-                may.and_then(|()| vfs.file_stat(&file.handle)).map(|stat| {
-                    Some(match stat.size.saturating_sub(file.position) {
-                        0 => end,
-                        left => (left, EventRwFlags::default()),
-                    })
-                })
-            }
-        })
+        let flags = if left == 0 { EventRwFlags::HANGUP } else { EventRwFlags::default() };
+        Ok(Some(Room { nbytes: left, flags }))
     }
 
-    fn writable(&mut self, fd: u32) -> Result<Option<(u64, EventRwFlags)>, Errno> {
+    fn writable(&mut self, fd: u32) -> Result<Option<Room>, Errno> {
         let descriptor = self.table.descriptor(fd)?;
         if matches!(descriptor.kind, Kind::Stdin | Kind::Dir(_)) {
             return Err(Errno::Badf);
         }
         descriptor.require(Rights::POLL_FD_READWRITE | Rights::FD_WRITE)?;
         // Writing never waits; how much fits shows when it is tried.
-        Ok(Some((1, EventRwFlags::default())))
+        Ok(Some(Room { nbytes: 1, ..FIRED }))
     }
 
     fn subscription(&self, memory: &GuestMemory<'_>, at: u32) -> Result<Subscription, Errno> {

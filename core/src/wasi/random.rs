@@ -25,10 +25,10 @@ impl Random {
                 key.copy_from_slice(&Sha256::new().chain_update(DOMAIN).chain_update(seed.to_le_bytes()).finalize());
             }
             None => getrandom::fill(&mut key).map_err(|error| {
-                let source = error.raw_os_error().map_or_else(
-                    || std::io::Error::other(error.to_string()),
-                    |code| std::io::Error::from_raw_os_error(code as i32),
-                );
+                let source = match error.raw_os_error() {
+                    Some(code) => std::io::Error::from_raw_os_error(code),
+                    None => std::io::Error::other(error.to_string()),
+                };
                 Error::host_io("reading the operating system's randomness")(source)
             })?,
         }
@@ -51,6 +51,7 @@ impl WasiCtx {
             if chunk.len() == CHUNK_BYTES {
                 self.interrupt.check()?;
             }
+            self.credit.spend_bytes(chunk.len() as u32)?;
             self.random.fill(chunk);
         }
         Ok(())

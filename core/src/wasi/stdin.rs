@@ -61,8 +61,9 @@ impl Stdin {
     /// guest's first read on, up to 64 KiB ahead. The thread ends and the descriptor is closed
     /// with the run, also if no input ever comes.
     ///
-    /// Nobody else should read from it meanwhile: bytes that another reader takes away between
-    /// the thread's look and its read make that read wait.
+    /// Nobody else should read from it meanwhile: except for pipes and sockets on Linux, bytes
+    /// that another reader takes away between the thread's look and its read make the thread,
+    /// and the end of the run with it, wait for more.
     #[cfg(unix)]
     pub fn descriptor(descriptor: std::os::fd::OwnedFd) -> Stdin {
         Stdin(Source::Descriptor(descriptor))

@@ -2,6 +2,12 @@
 //! once and runs over memory, an overlay and a host folder.
 #![allow(clippy::unwrap_used)]
 
+mod hostile;
+mod namespace;
+mod outside;
+mod overlay;
+mod quotas;
+mod read_only;
 mod suite;
 mod suite_paths;
 

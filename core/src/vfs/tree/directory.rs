@@ -53,10 +53,6 @@ impl Directory {
         self.by_name.get(name).copied()
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.by_name.len()
-    }
-
     pub(super) fn is_empty(&self) -> bool {
         self.by_name.is_empty()
     }

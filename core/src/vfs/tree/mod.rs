@@ -153,8 +153,8 @@ impl Tree {
         let size = match &found.body {
             Body::File(content) => content.size(),
             Body::Link(target) => target.len() as u64,
-            Body::Dir(dir) => dir.len() as u64,
-            Body::Special(_) => 0,
+            // How many names an overlay's directory has is not known before it is listed.
+            Body::Dir(_) | Body::Special(_) => 0,
         };
         Stat {
             dev,

@@ -1,0 +1,187 @@
+//! Runs driven by an executor, from other threads, and one after the other.
+#![allow(clippy::unwrap_used)]
+
+use crate::{Engine, Image, LimitKey, Limits, Mount, Policy, Program, Sandbox, Status, Stdin};
+use std::future::Future;
+use std::pin::{Pin, pin};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::{Duration, Instant};
+
+/// Waits as long as its first argument says: `poll_oneoff` with one relative clock.
+const SLEEP: &str = r#"(module
+  (import "wasi_snapshot_preview1" "poll_oneoff" (func $poll (param i32 i32 i32 i32) (result i32)))
+  (memory (export "memory") 1)
+  (func (export "_start")
+    (i32.store (i32.const 16) (i32.const 1))
+    (i64.store (i32.const 24) (i64.const NANOSECONDS))
+    (drop (call $poll (i32.const 0) (i32.const 64) (i32.const 1) (i32.const 128)))))"#;
+
+/// Reads one byte from standard input and exits with it.
+const READ: &str = r#"(module
+  (import "wasi_snapshot_preview1" "fd_read" (func $read (param i32 i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+  (memory (export "memory") 1)
+  (func (export "_start")
+    (i32.store (i32.const 0) (i32.const 100))
+    (i32.store (i32.const 4) (i32.const 1))
+    (drop (call $read (i32.const 0) (i32.const 0) (i32.const 1) (i32.const 8)))
+    (call $exit (i32.load8_u (i32.const 100)))))"#;
+
+const FOREVER: &str = r#"(module (func (export "_start") (loop (br 0))))"#;
+
+fn sandbox(module: &str, limits: Limits) -> Sandbox {
+    let engine = Engine::builder().build().unwrap();
+    let image = Image::command(&engine, "guest", module.as_bytes(), &Limits::new()).unwrap();
+    Sandbox::builder(&image).limits(limits).build().unwrap()
+}
+
+fn sleeper(duration: Duration) -> String {
+    SLEEP.replace("NANOSECONDS", &duration.as_nanos().to_string())
+}
+
+/// The smallest executor: polls when woken, and knows nothing of this crate.
+struct Executor {
+    woken: Receiver<()>,
+    waker: Waker,
+}
+
+struct Signal(Sender<()>);
+
+impl Wake for Signal {
+    fn wake(self: std::sync::Arc<Self>) {
+        let _ = self.0.send(());
+    }
+}
+
+impl Executor {
+    fn new() -> Executor {
+        let (sender, woken) = channel();
+        Executor { woken, waker: Waker::from(std::sync::Arc::new(Signal(sender))) }
+    }
+
+    fn poll<F: Future>(&self, future: Pin<&mut F>) -> Poll<F::Output> {
+        future.poll(&mut Context::from_waker(&self.waker))
+    }
+
+    /// Also counts how often the future was polled.
+    fn run<F: Future>(&self, future: F) -> (F::Output, usize) {
+        let mut future = pin!(future);
+        let mut polls = 0;
+        loop {
+            polls += 1;
+            if let Poll::Ready(output) = self.poll(future.as_mut()) {
+                return (output, polls);
+            }
+            self.woken.recv_timeout(Duration::from_secs(30)).expect("nobody woke the future");
+        }
+    }
+}
+
+#[test]
+fn an_async_caller_is_woken_when_a_sleeping_guest_goes_on() {
+    let mut sandbox = sandbox(&sleeper(Duration::from_millis(30)), Limits::new());
+    let (outcome, polls) = Executor::new().run(sandbox.run_async(Program::command()));
+    let outcome = outcome.unwrap();
+    assert!(outcome.is_success());
+    assert!(outcome.usage.wall_ms >= 30.0);
+    assert!(polls < 20, "{polls} polls: the executor was kept busy while the guest slept");
+}
+
+#[test]
+fn an_async_caller_is_woken_when_input_arrives() {
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    let mut sandbox = sandbox(READ, Limits::new());
+    let late = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_millis(20));
+        std::io::Write::write_all(&mut writer, b"\x2a").unwrap();
+    });
+    let program = Program::command().stdin(Stdin::descriptor(reader.into()));
+    let (outcome, _) = Executor::new().run(sandbox.run_async(program));
+    let outcome = outcome.unwrap();
+    assert_eq!(outcome.status, Status::Exited { code: 42 });
+    assert!(outcome.usage.host_wait_ms >= 10.0, "{:?}", outcome.usage);
+    late.join().unwrap();
+}
+
+#[test]
+fn a_computing_guest_leaves_its_executor_time_for_others_and_ends_at_its_deadline() {
+    let limits = Limits::new().with(LimitKey::DeadlineMs, 50).unwrap();
+    let mut sandbox = sandbox(FOREVER, limits);
+    let (outcome, polls) = Executor::new().run(sandbox.run_async(Program::command()));
+    assert_eq!(outcome.unwrap().status, Status::Exceeded { limit: LimitKey::DeadlineMs });
+    assert!(polls > 10, "only {polls} polls");
+}
+
+#[test]
+fn a_sleeping_guest_ends_at_its_deadline_for_async_callers_too() {
+    let limits = Limits::new().with(LimitKey::DeadlineMs, 50).unwrap();
+    let mut sandbox = sandbox(&sleeper(Duration::from_secs(100)), limits);
+    let started = Instant::now();
+    let (outcome, _) = Executor::new().run(sandbox.run_async(Program::command()));
+    assert_eq!(outcome.unwrap().status, Status::Exceeded { limit: LimitKey::DeadlineMs });
+    assert!(started.elapsed() < Duration::from_secs(10));
+}
+
+#[test]
+fn dropping_the_future_ends_the_guest_and_the_sandbox_says_so() {
+    let mut sandbox = sandbox(FOREVER, Limits::new());
+    let executor = Executor::new();
+    {
+        let mut run = pin!(sandbox.run_async(Program::command()));
+        assert!(executor.poll(run.as_mut()).is_pending());
+    }
+    let refused = sandbox.run(Program::command()).unwrap_err();
+    assert_eq!(refused.code().as_str(), "sandbox_unusable");
+    assert!(!sandbox.cancel_handle().cancel());
+}
+
+#[test]
+fn a_run_is_cancelled_from_another_thread_and_the_next_one_is_not() {
+    let mut sandbox = sandbox(FOREVER, Limits::new());
+    let cancel = sandbox.cancel_handle();
+    assert!(!cancel.cancel());
+    let canceller = std::thread::spawn(move || {
+        while !cancel.cancel() {
+            std::thread::yield_now();
+        }
+    });
+    assert_eq!(sandbox.run(Program::command()).unwrap().status, Status::Cancelled);
+    canceller.join().unwrap();
+    sandbox.limits = Limits::new().with(LimitKey::Fuel, 1000).unwrap();
+    let again = sandbox.run(Program::command()).unwrap();
+    assert_eq!(again.status, Status::Exceeded { limit: LimitKey::Fuel });
+    assert_eq!(again.usage.fuel, 1000);
+}
+
+#[test]
+fn host_bytes_are_given_back_after_every_run() {
+    let engine = Engine::builder().build().unwrap();
+    let image = Image::command(&engine, "guest", READ.as_bytes(), &Limits::new()).unwrap();
+    let policy = Policy::new().mount(Mount::memory("/").unwrap());
+    let mut sandbox = Sandbox::builder(&image).policy(policy).build().unwrap();
+    let before = sandbox.host_bytes.used();
+    for _ in 0..10 {
+        let program = Program::command().stdin(Stdin::bytes("*"));
+        assert_eq!(sandbox.run(program).unwrap().status, Status::Exited { code: 42 });
+    }
+    assert_eq!(sandbox.host_bytes.used(), before);
+    drop(sandbox.vfs.take());
+    assert_eq!(sandbox.host_bytes.used(), 0);
+}
+
+#[test]
+fn files_stay_from_run_to_run_and_are_seen_from_outside() {
+    let engine = Engine::builder().build().unwrap();
+    let image = Image::command(&engine, "guest", READ.as_bytes(), &Limits::new()).unwrap();
+    let policy = Policy::new().mount(Mount::memory("/out").unwrap());
+    let mut sandbox = Sandbox::builder(&image).policy(policy).build().unwrap();
+    sandbox.write_file("/out/a/b.txt", b"kept").unwrap();
+    sandbox.run(Program::command()).unwrap();
+    assert_eq!(sandbox.read_file("/out/a/b.txt").unwrap(), b"kept");
+    assert_eq!(sandbox.files().unwrap().added, ["/out/a/b.txt"]);
+    let folder = tempfile::tempdir().unwrap();
+    sandbox.export("/out", folder.path()).unwrap();
+    assert_eq!(std::fs::read(folder.path().join("a/b.txt")).unwrap(), b"kept");
+    assert_eq!(sandbox.read_file("/elsewhere").unwrap_err().code().as_str(), "file_unavailable");
+}

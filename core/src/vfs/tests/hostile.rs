@@ -1,0 +1,196 @@
+//! Host folders with things in them that should not be opened, and other writers.
+
+use super::*;
+use rustix::fs::{CWD, Mode, mkfifoat};
+use std::os::unix::fs::symlink;
+use std::os::unix::net::UnixListener;
+use std::sync::atomic::AtomicBool;
+
+const FOLLOW: OpenFlags = OpenFlags { follow: true, ..READ };
+const KINDS: [Kind; 2] = [Kind::Overlay, Kind::Host];
+
+#[test]
+fn a_fifo_and_a_socket_are_seen_and_never_opened() {
+    for kind in KINDS {
+        let mut listener = None;
+        let mut world = World::with(kind, GENEROUS, |folder| {
+            mkfifoat(CWD, folder.join("fifo"), Mode::from_raw_mode(0o600)).unwrap();
+            listener = Some(UnixListener::bind(folder.join("socket")).unwrap());
+        });
+        assert_eq!(world.names("."), ["fifo", "socket"]);
+        for (name, filetype) in [("fifo", FileType::Unknown), ("socket", FileType::SocketStream)] {
+            assert_eq!(world.stat(name).unwrap().filetype, filetype);
+            for flags in [READ, WRITE, CREATE, OpenFlags { truncate: true, ..WRITE }] {
+                assert_eq!(world.refused(name, flags), Errno::Acces, "{kind:?} {name}");
+            }
+            assert_eq!(world.refused(name, OpenFlags { directory: true, ..READ }), Errno::Notdir);
+            assert!(world.vfs.read_file(&GuestPath::parse(&format!("/{name}")).unwrap()).is_err());
+        }
+        world.unlink("fifo").unwrap();
+        assert_eq!(world.names("."), ["socket"]);
+    }
+}
+
+#[test]
+fn a_symlink_out_of_the_mount_is_refused_and_the_secret_stays_unread() {
+    for kind in KINDS {
+        let mut world = World::with(kind, GENEROUS, |folder| {
+            symlink("../secret", folder.join("up")).unwrap();
+            symlink(folder.parent().unwrap().join("secret"), folder.join("absolute")).unwrap();
+            symlink("..", folder.join("parent")).unwrap();
+            symlink("/", folder.join("root")).unwrap();
+            fs::create_dir(folder.join("dir")).unwrap();
+            symlink("../../secret", folder.join("dir/up")).unwrap();
+        });
+        let secret = world.host.path().join("secret");
+        for path in ["up", "absolute", "parent/secret", "dir/up", "dir/../up", "root/etc/passwd", "parent", "root"] {
+            assert_eq!(world.refused(path, FOLLOW), Errno::NotCapable, "{kind:?} {path}");
+            assert_eq!(world.vfs.path_stat(&world.root, path, true), Err(Errno::NotCapable));
+            let write = OpenFlags { follow: true, truncate: true, ..CREATE };
+            assert_eq!(world.refused(path, write), Errno::NotCapable);
+            let link = world.vfs.link(&world.root, path, true, &world.root, "stolen");
+            assert_eq!(link, Err(Errno::NotCapable));
+        }
+        assert_eq!(world.rename("parent/secret", "stolen"), Err(Errno::NotCapable));
+        assert_eq!(world.unlink("parent/secret"), Err(Errno::NotCapable));
+        assert_eq!(fs::read(secret).unwrap(), b"canary");
+        assert!(!world.names(".").contains(&"stolen".to_owned()));
+    }
+}
+
+#[test]
+fn a_symlink_swapped_in_during_thousands_of_opens_never_yields_the_secret() {
+    for kind in KINDS {
+        let mut world = World::with(kind, GENEROUS, |folder| {
+            fs::create_dir(folder.join("real")).unwrap();
+            fs::write(folder.join("real/secret"), "decoy").unwrap();
+            fs::create_dir(folder.join("spare")).unwrap();
+        });
+        let folder = world.folder();
+        let done = Arc::new(AtomicBool::new(false));
+        let stop = done.clone();
+        let swapper = std::thread::spawn(move || {
+            while !stop.load(Ordering::Relaxed) {
+                // `real` is by turns a directory and a symlink to where the secret is.
+                fs::rename(folder.join("real"), folder.join("spare/kept")).unwrap();
+                symlink("../", folder.join("real")).unwrap();
+                fs::remove_file(folder.join("real")).unwrap();
+                symlink(folder.parent().unwrap(), folder.join("real")).unwrap();
+                fs::remove_file(folder.join("real")).unwrap();
+                fs::rename(folder.join("spare/kept"), folder.join("real")).unwrap();
+            }
+        });
+        let mut outcomes = BTreeMap::new();
+        for _ in 0..20_000 {
+            let outcome = match world.open("real/secret", FOLLOW) {
+                Ok(Opened::File(file)) => {
+                    let data = read_all(&mut world.vfs, &file);
+                    assert_eq!(data, b"decoy");
+                    world.vfs.close_file(file);
+                    "opened".to_owned()
+                }
+                Ok(Opened::Dir(_)) => panic!("a directory"),
+                Err(errno) => format!("{errno:?}"),
+            };
+            *outcomes.entry(outcome).or_insert(0) += 1;
+        }
+        done.store(true, Ordering::Relaxed);
+        swapper.join().unwrap();
+        let allowed = ["opened", "Noent", "Notdir", "Loop", "NotCapable"];
+        assert!(outcomes.keys().all(|outcome| allowed.contains(&outcome.as_str())), "{outcomes:?}");
+    }
+}
+
+#[test]
+fn without_the_grant_only_symlinks_that_cannot_point_out_are_made() {
+    let host = tempfile::tempdir().unwrap();
+    let dir = host::open_folder(host.path()).unwrap();
+    let (mut vfs, root, _) = single(Source::Host { dir, access: Access::ReadWrite, symlinks: false }, GENEROUS);
+    vfs.symlink("dir/file", &root, "inside").unwrap();
+    for target in ["..", "../x", "dir/../x", "dir/.."] {
+        assert_eq!(vfs.symlink(target, &root, "link"), Err(Errno::Perm), "{target}");
+    }
+    assert_eq!(vfs.symlink("/x", &root, "link"), Err(Errno::NotCapable));
+    assert_eq!(snapshot(host.path()).len(), 1);
+    let mut world = World::new(Kind::Host);
+    world.symlink("../x", "link").unwrap();
+    assert_eq!(world.symlink("/x", "absolute"), Err(Errno::NotCapable));
+}
+
+#[test]
+fn a_directory_removed_on_the_host_gives_ordinary_errors() {
+    let mut world = World::with(Kind::Host, GENEROUS, |folder| {
+        fs::create_dir(folder.join("dir")).unwrap();
+        fs::write(folder.join("dir/file"), "x").unwrap();
+    });
+    let (dir, file) = (world.dir("dir"), world.file("dir/file", WRITE));
+    fs::remove_dir_all(world.folder()).unwrap();
+    assert_eq!(world.vfs.path_stat(&dir, "file", true), Err(Errno::Noent));
+    assert_eq!(world.vfs.create_directory(&dir, "new"), Err(Errno::Noent));
+    assert!(matches!(world.vfs.open(&dir, "new", CREATE), Err(Errno::Noent)));
+    assert_eq!(world.refused("dir", READ), Errno::Noent);
+    assert_eq!(world.vfs.append(&file, b"y"), Ok((1, 2)));
+    assert!(world.vfs.dir_stat(&dir).is_ok());
+    let names: Vec<_> = list(&mut world.vfs, &dir, 0).into_iter().map(|(name, _)| name).collect();
+    assert_eq!(names, [".", ".."]);
+    world.vfs.close_file(file);
+    world.vfs.close_dir(dir);
+}
+
+#[test]
+fn a_lower_folder_removed_on_the_host_gives_ordinary_errors() {
+    let mut world = World::with(Kind::Overlay, GENEROUS, |folder| {
+        fs::create_dir_all(folder.join("dir/sub")).unwrap();
+        fs::write(folder.join("dir/file"), "x").unwrap();
+    });
+    world.stat("dir/file").unwrap();
+    fs::remove_dir_all(world.folder()).unwrap();
+    assert_eq!(world.refused("dir/file", READ), Errno::Noent);
+    assert_eq!(world.refused("dir/file", WRITE), Errno::Noent);
+    assert_eq!(world.refused("dir/sub/x", READ), Errno::Noent);
+    assert!(world.stat("dir/file").is_ok());
+    assert_eq!(world.unlink("dir/file"), Ok(()));
+}
+
+#[test]
+fn names_that_are_not_utf8_do_not_exist_for_guests() {
+    use std::os::unix::ffi::OsStrExt as _;
+    for kind in KINDS {
+        let mut world = World::with(kind, GENEROUS, |folder| {
+            fs::write(folder.join(std::ffi::OsStr::from_bytes(b"\xff\xfe")), "x").unwrap();
+            fs::write(folder.join("plain"), "x").unwrap();
+            symlink(std::ffi::OsStr::from_bytes(b"\xff"), folder.join("link")).unwrap();
+        });
+        assert_eq!(world.names("."), ["link", "plain"], "{kind:?}");
+        assert_eq!(world.vfs.read_link(&world.root, "link"), Err(Errno::Ilseq));
+        assert_eq!(world.refused("link", FOLLOW), Errno::Ilseq);
+    }
+}
+
+#[test]
+fn many_opens_leave_no_descriptor_behind() {
+    let count = || fs::read_dir("/proc/self/fd").unwrap().count();
+    let mut worlds: Vec<_> = KINDS
+        .into_iter()
+        .map(|kind| {
+            World::with(kind, GENEROUS, |folder| {
+                for index in 0..100 {
+                    fs::create_dir_all(folder.join(format!("d{index}/sub"))).unwrap();
+                    fs::write(folder.join(format!("d{index}/sub/file")), "x").unwrap();
+                }
+            })
+        })
+        .collect();
+    let before = count();
+    for world in &mut worlds {
+        for round in 0..300 {
+            let path = format!("d{}/sub/file", round % 100);
+            assert_eq!(world.read(&path), b"x");
+            world.names(&format!("d{}/sub/..", round % 100));
+            assert_eq!(world.refused(&format!("{path}/x"), READ), Errno::Notdir);
+        }
+    }
+    // Other tests run beside this one and an overlay keeps a few directories open.
+    let after = count();
+    assert!(after < before + 150, "{before} {after}");
+}

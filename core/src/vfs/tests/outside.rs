@@ -1,0 +1,109 @@
+//! What the embedder reads, writes and takes out.
+
+use super::*;
+
+fn path(text: &str) -> GuestPath {
+    GuestPath::parse(text).unwrap()
+}
+
+#[test]
+fn files_are_read_and_written_from_outside() {
+    let host = tempfile::tempdir().unwrap();
+    let dir = host::open_folder(host.path()).unwrap();
+    let data = Source::Host { dir, access: Access::ReadWrite, symlinks: false };
+    let (mut vfs, roots, _) = join(vec![("/", memory(&[("x", "initial")])), ("/data", data)], GENEROUS);
+    assert_eq!(vfs.read_file(&path("/x")).unwrap(), b"initial");
+    vfs.write_file(&path("/out/deep/file"), b"new").unwrap();
+    vfs.write_file(&path("/data/sub/file"), b"host").unwrap();
+    vfs.symlink("out/deep/file", &roots[0], "link").unwrap();
+    assert_eq!(vfs.read_file(&path("/link")).unwrap(), b"new");
+    assert_eq!(fs::read(host.path().join("sub/file")).unwrap(), b"host");
+    assert_eq!(vfs.read_file(&path("/data/sub/file")).unwrap(), b"host");
+    vfs.symlink("../x", &roots[1], "up").unwrap_err();
+    for (bad, part) in
+        [("/none", "does not exist"), ("/out", "is a directory"), ("/x/y", "not a directory"), ("/", "is a directory")]
+    {
+        let error = vfs.read_file(&path(bad)).unwrap_err();
+        assert_eq!(error.code().as_str(), "file_unavailable");
+        assert!(error.to_string().contains(part), "{error}");
+    }
+    assert!(vfs.write_file(&path("/x/y"), b"").is_err());
+    assert!(vfs.write_file(&path("/out"), b"").is_err());
+}
+
+#[test]
+fn writing_from_outside_obeys_the_quotas() {
+    let (mut vfs, _, _) = join(vec![("/", memory(&[]))], Quota { fs_bytes: 1_000, ..GENEROUS });
+    let error = vfs.write_file(&path("/big"), &[0; 5_000]).unwrap_err().to_string();
+    assert!(error.contains("quota"), "{error}");
+    vfs.write_file(&path("/small"), &[0; 100]).unwrap();
+}
+
+#[test]
+fn a_file_that_is_too_long_to_read_at_once_is_refused() {
+    let quota = Quota { file_bytes: 1 << 40, ..GENEROUS };
+    let (mut vfs, root, _) = single(memory(&[]), quota);
+    let Ok(Opened::File(file)) = vfs.open(&root, "huge", CREATE) else { panic!() };
+    vfs.set_size(&file, (1 << 30) + 1).unwrap();
+    vfs.close_file(file);
+    assert!(vfs.read_file(&path("/huge")).unwrap_err().to_string().contains("longer"));
+}
+
+#[test]
+fn the_difference_of_a_memory_mount_is_against_its_initial_files() {
+    let (mut vfs, root, _) =
+        single(memory(&[("keep", "k"), ("change", "c"), ("dir/gone", "g"), ("dir/moved", "m")]), GENEROUS);
+    assert_eq!(vfs.diff(), FilesDiff::default());
+    vfs.write_file(&path("/change"), b"c").unwrap();
+    vfs.write_file(&path("/new/file"), b"n").unwrap();
+    vfs.unlink_file(&root, "dir/gone").unwrap();
+    vfs.rename(&root, "dir/moved", &root, "dir/elsewhere").unwrap();
+    vfs.create_directory(&root, "empty").unwrap();
+    let FilesDiff { added, changed, removed } = vfs.diff();
+    assert_eq!(added, ["/dir/elsewhere", "/new/file"]);
+    assert_eq!(changed, ["/change"]);
+    assert_eq!(removed, ["/dir/gone", "/dir/moved"]);
+    vfs.rename(&root, "dir/elsewhere", &root, "dir/moved").unwrap();
+    assert_eq!(vfs.diff().removed, ["/dir/gone"]);
+    vfs.rename(&root, "dir", &root, "folder").unwrap();
+    assert_eq!(vfs.diff().added, ["/folder/moved", "/new/file"]);
+    assert_eq!(vfs.diff().removed, ["/dir/gone", "/dir/moved"]);
+}
+
+#[test]
+fn a_difference_lists_the_first_thousand_paths() {
+    let (mut vfs, root, _) = single(memory(&[]), GENEROUS);
+    for index in (0..1_500).rev() {
+        let Ok(Opened::File(file)) = vfs.open(&root, &format!("f{index:04}"), CREATE) else { panic!() };
+        vfs.close_file(file);
+    }
+    let added = vfs.diff().added;
+    assert_eq!((added.len(), added[0].as_str(), added[999].as_str()), (1_000, "/f0000", "/f0999"));
+    let to = tempfile::tempdir().unwrap();
+    vfs.export(&path("/"), &host::open_folder(to.path()).unwrap()).unwrap();
+    assert_eq!(snapshot(to.path()).len(), 1_500, "an export writes them all");
+}
+
+#[test]
+fn an_export_stays_in_its_folder_whatever_lies_there() {
+    let around = tempfile::tempdir().unwrap();
+    let to = around.path().join("to");
+    fs::create_dir_all(around.path().join("outside")).unwrap();
+    fs::create_dir_all(&to).unwrap();
+    fs::write(around.path().join("canary"), "canary").unwrap();
+    std::os::unix::fs::symlink("../outside", to.join("dir")).unwrap();
+    std::os::unix::fs::symlink("../canary", to.join("file")).unwrap();
+    let (mut vfs, root, _) = single(memory(&[]), GENEROUS);
+    vfs.write_file(&path("/dir/a"), b"a").unwrap();
+    vfs.write_file(&path("/file"), b"f").unwrap();
+    vfs.symlink("dir/a", &root, "good").unwrap();
+    vfs.symlink("../canary", &root, "bad").unwrap();
+    let diff = vfs.export(&path("/"), &host::open_folder(&to).unwrap()).unwrap();
+    assert_eq!(diff.added, ["/bad", "/dir/a", "/file", "/good"]);
+    let found = snapshot(&to);
+    assert_eq!(found.keys().collect::<Vec<_>>(), ["dir", "dir/a", "file", "good"]);
+    assert_eq!(fs::read(around.path().join("canary")).unwrap(), b"canary");
+    assert!(snapshot(&around.path().join("outside")).is_empty());
+    let error = vfs.export(&path("/none"), &host::open_folder(&to).unwrap()).unwrap_err();
+    assert_eq!(error.code().as_str(), "mount_invalid");
+}

@@ -1,0 +1,269 @@
+//! Overlays: everything can be changed and the folder below never is.
+
+use super::*;
+use std::os::unix::fs::{MetadataExt as _, symlink};
+
+fn lower(folder: &Path) {
+    fs::create_dir_all(folder.join("dir/deep/deeper")).unwrap();
+    fs::write(folder.join("file"), "file").unwrap();
+    fs::write(folder.join("dir/a"), "a").unwrap();
+    fs::write(folder.join("dir/b"), "b").unwrap();
+    fs::write(folder.join("dir/deep/c"), "c").unwrap();
+    fs::write(folder.join("dir/deep/deeper/d"), "d").unwrap();
+    symlink("dir/a", folder.join("link")).unwrap();
+    fs::hard_link(folder.join("dir/b"), folder.join("hard")).unwrap();
+}
+
+fn overlay() -> World {
+    World::with(Kind::Overlay, GENEROUS, lower)
+}
+
+fn paths(expected: &[&str]) -> Vec<String> {
+    expected.iter().map(|path| path.to_string()).collect()
+}
+
+#[test]
+fn the_folder_below_is_seen_and_merged_with_what_is_new() {
+    let mut world = overlay();
+    assert_eq!(world.names("."), ["dir", "file", "hard", "link"]);
+    world.write("dir/new", b"n");
+    world.unlink("dir/a").unwrap();
+    assert_eq!(world.names("dir"), ["b", "deep", "new"]);
+    assert_eq!(world.refused("dir/a", READ), Errno::Noent);
+    assert_eq!(world.refused("link", OpenFlags { follow: true, ..READ }), Errno::Noent);
+    world.write("dir/a", b"again");
+    assert_eq!(world.read("link"), b"again");
+    assert_eq!(world.names("dir"), ["a", "b", "deep", "new"]);
+}
+
+#[test]
+fn copy_up_keeps_inode_and_link_count() {
+    let mut world = overlay();
+    let before = world.stat("dir/b").unwrap();
+    assert_eq!(before.nlink, 2);
+    assert_eq!(world.stat("hard").unwrap(), before, "two names below are one node");
+    let file = world.file("dir/b", WRITE);
+    assert_eq!(world.vfs.append(&file, b"!"), Ok((1, 2)));
+    world.vfs.close_file(file);
+    let after = world.stat("hard").unwrap();
+    assert_eq!((after.ino, after.nlink, after.size), (before.ino, 2, 2));
+    assert_eq!(world.read("hard"), b"b!");
+    world.unlink("hard").unwrap();
+    assert_eq!(world.stat("dir/b").unwrap().nlink, 1);
+    assert_eq!(world.diff(), (paths(&[]), paths(&["/dir/b"]), paths(&["/hard"])));
+}
+
+#[test]
+fn a_reader_sees_what_another_handle_wrote() {
+    let mut world = overlay();
+    let (reader, writer) = (world.file("file", READ), world.file("file", WRITE));
+    assert_eq!(read_all(&mut world.vfs, &reader), b"file");
+    assert_eq!(world.vfs.write_at(&writer, 0, b"F"), Ok(1));
+    assert_eq!(read_all(&mut world.vfs, &reader), b"File");
+    world.vfs.close_file(reader);
+    world.vfs.close_file(writer);
+}
+
+#[test]
+fn copy_up_is_charged_before_anything_is_read() {
+    let big = |folder: &Path| fs::write(folder.join("big"), vec![1; 1 << 20]).unwrap();
+    let mut world = World::with(Kind::Overlay, Quota { fs_bytes: 1 << 19, ..GENEROUS }, big);
+    let file = world.file("big", WRITE);
+    assert_eq!(world.vfs.write_at(&file, 0, b"x"), Err(Errno::Nospc));
+    assert_eq!(world.link("big", "hard"), Err(Errno::Nospc), "a hard link copies up");
+    assert_eq!(world.vfs.fs_bytes_used(), 0);
+    assert_eq!(read_all(&mut world.vfs, &file).len(), 1 << 20);
+    world.vfs.set_size(&file, 1_000).unwrap();
+    assert_eq!(world.vfs.fs_bytes_used(), 1_024);
+    world.vfs.close_file(file);
+    world.write("big", b"");
+    assert_eq!(world.vfs.fs_bytes_used(), 0);
+    let mut world = World::with(Kind::Overlay, Quota { file_bytes: 1 << 19, ..GENEROUS }, big);
+    let file = world.file("big", WRITE);
+    assert_eq!(world.vfs.write_at(&file, 0, b"x"), Err(Errno::Fbig));
+    world.vfs.close_file(file);
+}
+
+#[test]
+fn a_lower_directory_is_renamed_with_all_below_it() {
+    let mut world = overlay();
+    let deep = world.dir("dir/deep");
+    world.rename("dir", "moved").unwrap();
+    assert_eq!(world.names("."), ["file", "hard", "link", "moved"]);
+    assert_eq!(world.read("moved/deep/deeper/d"), b"d");
+    assert_eq!(world.names("moved/deep"), ["c", "deeper"]);
+    world.mkdir("dir");
+    assert!(world.names("dir").is_empty(), "what was below the old name stays hidden");
+    world.write("dir/a", b"other");
+    world.rename("moved/deep/deeper", "deeper").unwrap();
+    assert_eq!(world.read("deeper/d"), b"d");
+    let Ok(Opened::File(file)) = world.vfs.open(&deep, "c", READ) else { panic!() };
+    world.vfs.close_file(file);
+    world.vfs.close_dir(deep);
+    let (added, changed, removed) = world.diff();
+    assert_eq!(added, ["/deeper/d", "/moved/a", "/moved/b", "/moved/deep/c"]);
+    assert_eq!(changed, ["/dir/a"]);
+    assert_eq!(removed, ["/dir/b", "/dir/deep", "/dir/deep/c", "/dir/deep/deeper", "/dir/deep/deeper/d"]);
+    for path in ["dir/a"] {
+        world.unlink(path).unwrap();
+    }
+    world.rmdir("dir").unwrap();
+    world.rename("deeper", "moved/deep/deeper").unwrap();
+    world.rename("moved", "dir").unwrap();
+    assert_eq!(world.diff(), Default::default(), "everything is back in its place");
+}
+
+#[test]
+fn looking_and_touching_is_no_difference() {
+    let mut world = overlay();
+    for path in [".", "dir", "dir/deep"] {
+        world.names(path);
+    }
+    world.read("dir/a");
+    world.vfs.path_set_times(&world.root, "file", true, SetTime::Now, SetTime::At(5)).unwrap();
+    assert_eq!(world.stat("file").unwrap().mtim, 5);
+    world.link("dir/a", "extra").unwrap();
+    world.unlink("extra").unwrap();
+    world.write("temporary", b"x");
+    world.unlink("temporary").unwrap();
+    assert_eq!(world.diff(), Default::default());
+    let file = world.file("file", WRITE);
+    assert_eq!(world.vfs.write_at(&file, 0, b"f"), Ok(1));
+    world.vfs.close_file(file);
+    assert_eq!(world.diff(), (paths(&[]), paths(&["/file"]), paths(&[])), "writing the same bytes counts");
+}
+
+#[test]
+fn a_file_in_place_of_a_directory_and_the_reverse_are_told_apart() {
+    let mut world = overlay();
+    for path in ["dir/deep/deeper/d", "dir/deep/c"] {
+        world.unlink(path).unwrap();
+    }
+    world.rmdir("dir/deep/deeper").unwrap();
+    world.rmdir("dir/deep").unwrap();
+    world.write("dir/deep", b"now a file");
+    world.unlink("file").unwrap();
+    world.mkdir("file");
+    world.write("file/inside", b"");
+    let (added, changed, removed) = world.diff();
+    assert_eq!(added, ["/dir/deep", "/file/inside"]);
+    assert!(changed.is_empty());
+    assert_eq!(removed, ["/dir/deep", "/dir/deep/c", "/dir/deep/deeper", "/dir/deep/deeper/d", "/file"]);
+}
+
+#[test]
+fn the_folder_below_is_unchanged_after_heavy_use() {
+    let mut world = overlay();
+    let before = snapshot(&world.folder());
+    let stamp = |folder: &Path| {
+        let of = |path: &str| fs::metadata(folder.join(path)).unwrap();
+        ["file", "dir", "dir/a", "dir/deep"].map(|path| (of(path).mtime_nsec(), of(path).ctime_nsec(), of(path).ino()))
+    };
+    let stamps = stamp(&world.folder());
+    let mut state = 7_u64;
+    let names = ["file", "dir", "dir/a", "dir/b", "dir/deep", "dir/deep/c", "hard", "link", "x", "dir/x", "x/y"];
+    for _ in 0..20_000 {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let pick = |shift: u32| names[(state >> shift) as usize % names.len()];
+        let (path, other) = (pick(33), pick(43));
+        let _ = match (state >> 53) % 9 {
+            0 => world.unlink(path),
+            1 => world.rmdir(path),
+            2 => world.rename(path, other),
+            3 => world.link(path, other),
+            4 => world.symlink(other, path),
+            5 => world.vfs.create_directory(&world.root, path),
+            6 => world.vfs.path_set_times(&world.root, path, true, SetTime::Now, SetTime::Now),
+            _ => match world.open(path, OpenFlags { truncate: state & 64 == 0, ..CREATE }) {
+                Ok(Opened::File(file)) => {
+                    let _ = world.vfs.append(&file, b"data");
+                    world.vfs.close_file(file);
+                    Ok(())
+                }
+                other => other.map(drop),
+            },
+        };
+    }
+    world.diff();
+    assert_eq!(snapshot(&world.folder()), before);
+    assert_eq!(stamp(&world.folder()), stamps);
+}
+
+#[test]
+fn an_exported_difference_makes_a_copy_equal_to_the_overlay() {
+    let mut state = 99_u64;
+    for _ in 0..30 {
+        let mut world = overlay();
+        let copy = tempfile::tempdir().unwrap();
+        lower(copy.path());
+        let names = [
+            "file",
+            "dir",
+            "dir/a",
+            "dir/b",
+            "dir/deep",
+            "dir/deep/c",
+            "dir/deep/deeper",
+            "hard",
+            "link",
+            "x",
+            "x/y",
+            "y",
+        ];
+        for _ in 0..25 {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let pick = |shift: u32| names[(state >> shift) as usize % names.len()];
+            let (path, other) = (pick(33), pick(43));
+            let _ = match (state >> 53) % 8 {
+                0 => world.unlink(path),
+                1 => world.rmdir(path),
+                2 | 3 => world.rename(path, other),
+                4 => world.symlink("file", path),
+                5 => world.vfs.create_directory(&world.root, path),
+                _ => match world.open(path, CREATE) {
+                    Ok(Opened::File(file)) => {
+                        // Hard links of the folder below become separate files in the copy.
+                        let _ = world.vfs.file_stat(&file).unwrap().nlink == 1 && world.vfs.append(&file, b"+").is_ok();
+                        world.vfs.close_file(file);
+                        Ok(())
+                    }
+                    other => other.map(drop),
+                },
+            };
+        }
+        let (_, _, removed) = world.diff();
+        for path in removed.iter().rev() {
+            let path = copy.path().join(&path[1..]);
+            let gone = if path.is_dir() && !path.is_symlink() { fs::remove_dir(&path) } else { fs::remove_file(&path) };
+            gone.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        }
+        let to = host::open_folder(copy.path()).unwrap();
+        world.vfs.export(&GuestPath::parse("/").unwrap(), &to).unwrap();
+        let files = |found: BTreeMap<String, Option<Vec<u8>>>| {
+            found.into_iter().filter(|(_, content)| content.is_some()).collect::<BTreeMap<_, _>>()
+        };
+        assert_eq!(files(snapshot(copy.path())), files(seen(&mut world)));
+    }
+}
+
+/// What the guest sees, in the form of [`snapshot`].
+fn seen(world: &mut World) -> BTreeMap<String, Option<Vec<u8>>> {
+    let mut found = BTreeMap::new();
+    let mut pending = vec![String::new()];
+    while let Some(dir) = pending.pop() {
+        let at = if dir.is_empty() { "." } else { &dir };
+        for name in world.names(at) {
+            let path = if dir.is_empty() { name } else { format!("{dir}/{name}") };
+            let content = match world.stat(&path).unwrap().filetype {
+                FileType::Directory => {
+                    pending.push(path.clone());
+                    None
+                }
+                FileType::SymbolicLink => Some(world.vfs.read_link(&world.root, &path).unwrap().into_bytes()),
+                _ => Some(world.read(&path)),
+            };
+            found.insert(path, content);
+        }
+    }
+    found
+}

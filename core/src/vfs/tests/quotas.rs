@@ -1,0 +1,181 @@
+//! Quotas: what does not fit is refused before it exists.
+
+use super::suite::for_every_kind;
+use super::*;
+
+for_every_kind!(
+    a_sparse_write_far_away_is_refused_and_costs_nothing,
+    a_file_cannot_grow_past_file_bytes,
+    ten_thousand_files_stop_at_a_thousand_nodes,
+    writing_stops_where_fs_bytes_ends,
+    a_refused_creation_leaves_no_name,
+);
+
+fn a_sparse_write_far_away_is_refused_and_costs_nothing(mut world: World) {
+    let file = world.file("file", CREATE);
+    let (used, host) = (world.vfs.fs_bytes_used(), world.budget.used());
+    assert_eq!(world.vfs.write_at(&file, 1 << 60, b"x"), Err(Errno::Fbig));
+    assert_eq!(world.vfs.write_at(&file, u64::MAX, b"x"), Err(Errno::Fbig));
+    assert_eq!(world.vfs.set_size(&file, 1 << 60), Err(Errno::Fbig));
+    assert_eq!((world.vfs.fs_bytes_used(), world.budget.used()), (used, host));
+    assert_eq!(world.vfs.file_stat(&file).unwrap().size, 0);
+    assert_eq!(world.vfs.write_at(&file, 1 << 60, b""), Ok(0));
+    world.vfs.close_file(file);
+}
+
+fn a_file_cannot_grow_past_file_bytes(mut world: World) {
+    let file = world.file("file", CREATE);
+    let last = GENEROUS.file_bytes - 3;
+    assert_eq!(world.vfs.write_at(&file, last, b"abcdef"), Ok(3));
+    assert_eq!(world.vfs.write_at(&file, last + 3, b"x"), Err(Errno::Fbig));
+    assert_eq!(world.vfs.append(&file, b"x"), Err(Errno::Fbig));
+    assert_eq!(world.vfs.set_size(&file, GENEROUS.file_bytes + 1), Err(Errno::Fbig));
+    assert_eq!(world.vfs.file_stat(&file).unwrap().size, GENEROUS.file_bytes);
+    if world.kind == Kind::Memory {
+        assert!(world.vfs.fs_bytes_used() <= 64 << 10, "a hole costs nothing");
+    }
+    world.vfs.close_file(file);
+}
+
+fn ten_thousand_files_stop_at_a_thousand_nodes(world: World) {
+    let mut world = World::with(world.kind, Quota { fs_nodes: 1_000, ..GENEROUS }, |_| {});
+    let mut made = 0;
+    for index in 0..10_000 {
+        match world.open(&format!("file{index}"), CREATE) {
+            Ok(Opened::File(file)) => {
+                world.vfs.close_file(file);
+                made += 1;
+            }
+            outcome => assert_eq!(outcome.expect_err("a file"), Errno::Nospc),
+        }
+    }
+    assert_eq!(made, 1_000);
+    assert_eq!(world.names(".").len(), 1_000);
+    assert_eq!(world.vfs.create_directory(&world.root, "dir"), Err(Errno::Nospc));
+    assert_eq!(world.symlink("x", "link"), Err(Errno::Nospc));
+    assert_eq!(world.link("file1", "hard"), Err(Errno::Nospc));
+    world.rename("file1", "renamed").unwrap();
+    world.rename("file2", "file3").unwrap();
+    world.mkdir("dir");
+    assert_eq!(world.link("file4", "hard"), Err(Errno::Nospc));
+    world.unlink("file4").unwrap();
+    world.symlink("x", "link").unwrap();
+}
+
+fn writing_stops_where_fs_bytes_ends(world: World) {
+    let mut world = World::with(world.kind, Quota { fs_bytes: 1 << 20, ..GENEROUS }, |_| {});
+    let file = world.file("file", CREATE);
+    let mut written = 0;
+    loop {
+        match world.vfs.write_at(&file, written, &[1; 10_000]) {
+            Ok(count) => written += count as u64,
+            Err(errno) => break assert_eq!(errno, Errno::Nospc),
+        }
+    }
+    assert_eq!(written, 1 << 20);
+    assert_eq!(world.vfs.fs_bytes_used(), 1 << 20);
+    let other = world.file("other", CREATE);
+    assert_eq!(world.vfs.write_at(&other, 0, b"x"), Err(Errno::Nospc));
+    world.vfs.set_size(&file, 500_000).unwrap();
+    assert_eq!(world.vfs.write_at(&other, 0, &[2; 300_000]), Ok(300_000));
+    world.vfs.close_file(file);
+    world.unlink("file").unwrap();
+    assert_eq!(world.vfs.write_at(&other, 300_000, &[2; 600_000]), Ok(600_000));
+    world.vfs.close_file(other);
+    world.unlink("other").unwrap();
+    assert_eq!(world.vfs.fs_bytes_used(), 0);
+}
+
+fn a_refused_creation_leaves_no_name(world: World) {
+    let mut world = World::with(world.kind, Quota { fs_nodes: 0, ..GENEROUS }, |_| {});
+    assert_eq!(world.refused("file", CREATE), Errno::Nospc);
+    assert_eq!(world.vfs.create_directory(&world.root, "dir"), Err(Errno::Nospc));
+    assert!(world.names(".").is_empty());
+    assert!(snapshot(&world.folder()).is_empty());
+}
+
+#[test]
+fn small_files_cost_small_blocks() {
+    let mut world = World::new(Kind::Memory);
+    for (size, cost) in [(1, 256), (256, 256), (257, 512), (5_000, 8_192), (20_000, 65_536)] {
+        world.write("file", &vec![1; size]);
+        assert_eq!(world.vfs.fs_bytes_used(), cost, "{size}");
+    }
+    let file = world.file("file", WRITE);
+    world.vfs.set_size(&file, 100).unwrap();
+    assert_eq!(world.vfs.fs_bytes_used(), 256);
+    world.vfs.close_file(file);
+}
+
+#[test]
+fn a_small_budget_of_the_host_refuses_files_and_listings() {
+    let budget = Arc::new(Budget::new(100_000));
+    let point = MountPoint { guest: GuestPath::parse("/").unwrap(), source: memory(&[]) };
+    let now = Arc::new(Ticks(AtomicU64::new(0)));
+    let mut vfs = Vfs::new(vec![point], GENEROUS, budget.clone(), now).unwrap();
+    let (_, root) = vfs.preopens().pop().unwrap();
+    let Ok(Opened::File(file)) = vfs.open(&root, "file", CREATE) else { panic!() };
+    let mut written = 0;
+    while let Ok(count) = vfs.write_at(&file, written, &[1; 4096]) {
+        written += count as u64;
+    }
+    assert_eq!(vfs.write_at(&file, written, &[1; 1]), Err(Errno::Nospc));
+    assert!((50_000..100_000).contains(&written), "{written}");
+    let made = (0..1_000).take_while(|index| vfs.create_directory(&root, &format!("dir{index}")).is_ok()).count();
+    assert!(made < 250, "{made}");
+    assert!(budget.used() <= 100_000);
+}
+
+#[test]
+fn the_content_of_initial_files_costs_nothing_until_it_is_written() {
+    let big = "x".repeat(300_000);
+    let (mut vfs, root, _) = single(memory(&[("big", &big)]), Quota { fs_bytes: 400_000, ..GENEROUS });
+    let Ok(Opened::File(file)) = vfs.open(&root, "big", WRITE) else { panic!() };
+    assert_eq!(vfs.fs_bytes_used(), 0);
+    assert_eq!(vfs.write_at(&file, 299_999, b"yz"), Ok(2));
+    assert!(vfs.fs_bytes_used() >= 300_001);
+    let data = read_all(&mut vfs, &file);
+    assert_eq!((data.len(), &data[299_998..]), (300_001, &b"xyz"[..]));
+    vfs.close_file(file);
+    let (mut vfs, root, _) = single(memory(&[("big", &big)]), Quota { fs_bytes: 200_000, ..GENEROUS });
+    let Ok(Opened::File(file)) = vfs.open(&root, "big", WRITE) else { panic!() };
+    assert_eq!(vfs.write_at(&file, 0, b"y"), Err(Errno::Nospc));
+    assert_eq!(read_all(&mut vfs, &file), big.as_bytes());
+    vfs.set_size(&file, 10).unwrap();
+    assert_eq!(vfs.write_at(&file, 0, b"y"), Ok(1));
+    assert_eq!(read_all(&mut vfs, &file), b"yxxxxxxxxx");
+    vfs.close_file(file);
+}
+
+#[test]
+fn removing_what_the_sandbox_did_not_write_refunds_nothing() {
+    let quota = Quota { fs_bytes: 1_000, fs_nodes: 2, ..GENEROUS };
+    let mut world = World::with(Kind::Host, quota, |folder| {
+        for name in ["a", "b", "c"] {
+            fs::write(folder.join(name), vec![1; 5_000]).unwrap();
+        }
+    });
+    let file = world.file("a", WRITE);
+    assert_eq!(world.vfs.append(&file, &[2; 600]), Ok((600, 5_600)));
+    world.vfs.set_size(&file, 0).unwrap();
+    assert_eq!(world.vfs.fs_bytes_used(), 0, "only what was charged comes back");
+    assert_eq!(world.vfs.append(&file, &[2; 1_500]), Ok((1_000, 1_000)));
+    world.vfs.close_file(file);
+    world.unlink("b").unwrap();
+    world.unlink("c").unwrap();
+    assert_eq!(world.vfs.fs_bytes_used(), 1_000);
+    world.write("d", b"");
+    world.write("e", b"");
+    assert_eq!(world.refused("f", CREATE), Errno::Nospc);
+}
+
+#[test]
+fn a_removed_host_file_counts_until_its_last_handle_closes() {
+    let mut world = World::with(Kind::Host, Quota { fs_bytes: 1_000, ..GENEROUS }, |_| {});
+    let file = world.file("file", CREATE);
+    assert_eq!(world.vfs.write_at(&file, 0, &[1; 900]), Ok(900));
+    world.unlink("file").unwrap();
+    assert_eq!(world.vfs.fs_bytes_used(), 900);
+    world.vfs.close_file(file);
+    assert_eq!(world.vfs.fs_bytes_used(), 0);
+}
