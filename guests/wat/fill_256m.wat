@@ -1,4 +1,5 @@
 ;; Fills 256 MiB for ever: one instruction that takes long. Exits with 1 if it gets no memory.
+;; The first round also meets the host's 65,536 page faults.
 (module
   (import "wasi_snapshot_preview1" "proc_exit" (func $proc_exit (param i32)))
   (memory (export "memory") 1)
