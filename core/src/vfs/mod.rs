@@ -71,7 +71,8 @@ pub(crate) struct Quota {
     pub(crate) file_bytes: u64,
 }
 
-/// `filetype` of preview 1; the numbers are the ABI.
+/// `filetype` of preview 1; the numbers are the ABI. A socket of the host shows as a stream
+/// whatever it is: it cannot be opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum FileType {
@@ -80,7 +81,6 @@ pub(crate) enum FileType {
     CharacterDevice = 2,
     Directory = 3,
     RegularFile = 4,
-    SocketDgram = 5,
     SocketStream = 6,
     SymbolicLink = 7,
 }

@@ -114,11 +114,6 @@ impl Tree {
         self.root
     }
 
-    /// True for an overlay.
-    pub(super) fn is_overlay(&self) -> bool {
-        self.lower.is_some()
-    }
-
     /// Finds a name in a directory.
     pub(super) fn look_up(&mut self, dir: NodeId, name: &str, ledger: &mut Ledger) -> Result<Option<NodeId>, Errno> {
         let directory = self.directory(dir).ok_or(Errno::Notdir)?;
