@@ -7,6 +7,7 @@
 mod cargo;
 mod docs;
 mod graph;
+mod guarantees;
 mod source;
 mod steps;
 mod unsafety;
@@ -93,6 +94,7 @@ fn test(fast: bool) -> Result<(), String> {
     }
     steps.step("one build of wasmtime", graph::check);
     steps.step("unsafe in its rooms", unsafety::check);
+    steps.step("tests of guarantees", guarantees::check);
     steps.step("build", || run(&mut cargo(&["build", "--release", "--workspace"])));
     steps.step("generated pages", || docs::docs(true));
     steps.step("images", images);
