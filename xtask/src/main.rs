@@ -99,7 +99,7 @@ fn test(fast: bool) -> Result<(), String> {
     steps.step("generated pages", || docs::docs(true));
     steps.step("images", images);
     steps.step("tests", || {
-        let mut tests = cargo(&["test", "--release", "--workspace"]);
+        let mut tests = cargo(&["test", "--release", "--workspace", "--no-fail-fast"]);
         match source::shared() {
             Some(shared) => tests.env("SANDCELL_SHARED", shared),
             None => {
