@@ -185,3 +185,20 @@ fn files_stay_from_run_to_run_and_are_seen_from_outside() {
     assert_eq!(std::fs::read(folder.path().join("a/b.txt")).unwrap(), b"kept");
     assert_eq!(sandbox.read_file("/elsewhere").unwrap_err().code().as_str(), "file_unavailable");
 }
+
+#[test]
+fn what_users_hold_can_move_between_threads() {
+    fn moves<T: Send>(value: T) -> T {
+        value
+    }
+    fn is_shared<T: Send + Sync>() {}
+    is_shared::<Engine>();
+    is_shared::<Image>();
+    is_shared::<crate::CancelHandle>();
+    is_shared::<crate::Error>();
+    is_shared::<crate::Outcome>();
+    let mut sandbox = moves(sandbox(FOREVER, Limits::new().with(LimitKey::Fuel, 10).unwrap()));
+    // The future too: executors with several threads may take it along.
+    let run = moves(sandbox.run_async(Program::command()));
+    assert!(Executor::new().run(run).0.is_ok());
+}
