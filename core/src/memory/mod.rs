@@ -4,9 +4,17 @@
 //! this module is safe to use wrongly.
 #![allow(unsafe_code)]
 
+#[allow(dead_code)]
+mod image;
 mod map;
+#[allow(dead_code)]
+mod region;
 mod signals;
+#[allow(dead_code)]
+mod slot;
 mod stack;
+#[allow(dead_code)]
+mod written;
 
 pub(crate) use map::FileMap;
 pub(crate) use signals::TrapHandlers;
