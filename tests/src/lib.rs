@@ -1,1 +1,15 @@
-//! x
+//! What the cross-crate tests share: where things lie, guests, host folders, counters of the
+//! process's resources, the command line, and the JSON cases that every language runs.
+//!
+//! Nothing here skips silently: whatever a test needs and does not find makes it fail with a
+//! message that says how to get it.
+
+// Test code stops at the first surprise.
+#![allow(clippy::unwrap_used)]
+
+pub mod cases;
+pub mod census;
+pub mod cli;
+pub mod folders;
+pub mod guests;
+pub mod places;

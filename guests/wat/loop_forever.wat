@@ -1,0 +1,2 @@
+;; Computes for ever without calling anybody.
+(module (func (export "_start") (loop $again (br $again))))

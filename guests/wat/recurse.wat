@@ -1,0 +1,2 @@
+;; Calls itself for ever.
+(module (func $again (export "_start") (call $again) (call $again)))

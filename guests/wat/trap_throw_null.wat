@@ -1,0 +1,2 @@
+;; Throws a null reference.
+(module (func (export "_start") (throw_ref (ref.null exn))))
