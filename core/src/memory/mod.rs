@@ -12,6 +12,8 @@ mod region;
 mod signals;
 #[allow(dead_code)]
 mod slot;
+#[allow(dead_code)]
+mod slots;
 mod stack;
 #[allow(dead_code)]
 mod written;
