@@ -18,6 +18,10 @@ mod stack;
 #[allow(dead_code)]
 mod written;
 
+#[allow(unused_imports)]
+pub(crate) use image::MemoryImage;
 pub(crate) use map::FileMap;
 pub(crate) use signals::TrapHandlers;
+#[allow(unused_imports)]
+pub(crate) use slots::SlotPool;
 pub(crate) use stack::StackPool;
