@@ -2,6 +2,8 @@
 
 mod build;
 mod command;
+#[allow(dead_code)]
+mod instrument;
 mod load;
 mod manifest;
 mod name;

@@ -1,0 +1,225 @@
+//! A slot: address space that holds one guest's memory, and afterwards another's.
+//!
+//! The image is mapped privately at its start, so a new guest shares every page until it writes.
+//! A slot that is given back keeps its pages resident: faults cost more than copying, so the
+//! pages that the last guest wrote are copied back from the image instead of being dropped.
+
+use super::image::MemoryImage;
+use super::region::Region;
+use super::written::Finder;
+use std::io;
+use std::ops::Range;
+use std::ptr;
+use std::sync::Arc;
+
+/// Written bytes up to which a slot stays resident; more are given back to the system.
+const RESIDENT_BYTES: usize = 32 << 20;
+
+/// How a slot starts from its image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Backing {
+    /// The image's file is mapped copy-on-write.
+    Private,
+    /// The image is copied, for systems without private mappings of files.
+    Copied,
+}
+
+/// Address space of one linear memory.
+pub(crate) struct Slot {
+    region: Region,
+    image: Arc<MemoryImage>,
+    backing: Backing,
+    /// Accessible bytes: the image's length, and what the guest has grown by.
+    bytes: usize,
+    capacity: usize,
+}
+
+impl Slot {
+    /// A slot that starts as `image` and can grow to `capacity` bytes; `guard` bytes behind that
+    /// are never accessible.
+    pub(crate) fn new(image: Arc<MemoryImage>, capacity: usize, guard: usize, backing: Backing) -> io::Result<Slot> {
+        let bytes = image.bytes().len();
+        if bytes > capacity {
+            return Err(io::Error::other("the image is larger than its slot"));
+        }
+        let total = capacity.checked_add(guard).ok_or(io::ErrorKind::OutOfMemory)?;
+        let slot = Slot { region: Region::reserve(total)?, image, backing, bytes, capacity };
+        match backing {
+            Backing::Private => slot.region.map_private(slot.image.file(), bytes)?,
+            Backing::Copied => {
+                slot.region.open(0, bytes)?;
+                slot.copy_back(0..bytes);
+            }
+        }
+        Ok(slot)
+    }
+
+    pub(crate) fn base(&self) -> *mut u8 {
+        self.region.base()
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    pub(crate) fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    pub(crate) fn image(&self) -> &Arc<MemoryImage> {
+        &self.image
+    }
+
+    /// Makes the memory `bytes` long; what is new reads as zeros.
+    pub(crate) fn grow(&mut self, bytes: usize) -> io::Result<()> {
+        if bytes > self.capacity {
+            return Err(io::ErrorKind::OutOfMemory.into());
+        }
+        if bytes > self.bytes {
+            self.region.open(self.bytes, bytes)?;
+            self.bytes = bytes;
+        }
+        Ok(())
+    }
+
+    /// Makes the slot what it was when it was new: length, protection and content. On an error
+    /// it must not be used again.
+    pub(crate) fn reset(&mut self, finder: Finder) -> io::Result<()> {
+        let start = self.image.bytes().len();
+        if self.bytes > start {
+            self.region.close(start, self.bytes)?;
+            self.bytes = start;
+        }
+        match self.backing {
+            Backing::Copied => self.copy_back(0..start),
+            Backing::Private => {
+                let mut written = Vec::new();
+                match finder.find(&self.region, start, &mut written) {
+                    Ok(()) => self.restore(written)?,
+                    Err(_) => self.region.discard(0, start)?,
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// True if the memory equals its image, byte for byte.
+    pub(crate) fn equals_image(&self) -> bool {
+        // SAFETY: `[0, bytes)` is mapped readable, and nobody runs in a slot that is being reset.
+        let memory = unsafe { std::slice::from_raw_parts(self.base(), self.bytes) };
+        memory == self.image.bytes()
+    }
+
+    fn restore(&self, written: Vec<Range<usize>>) -> io::Result<()> {
+        let mut resident = 0;
+        for range in written {
+            resident += range.len();
+            if resident > RESIDENT_BYTES {
+                self.region.discard(range.start, range.end)?;
+            } else {
+                self.copy_back(range);
+            }
+        }
+        Ok(())
+    }
+
+    fn copy_back(&self, range: Range<usize>) {
+        let from = &self.image.bytes()[range.clone()];
+        // SAFETY: the range lies inside the image (the slice above checks it), which is mapped
+        // readable and writable at the region's start; image and slot are different mappings.
+        unsafe { ptr::copy_nonoverlapping(from.as_ptr(), self.base().add(range.start), from.len()) };
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::super::region::page_bytes;
+    use super::*;
+
+    const FINDERS: [Finder; 3] = [Finder::Scan, Finder::Pagemap, Finder::Discard];
+    const GUARD: usize = 1 << 20;
+
+    fn image(pages: usize) -> Arc<MemoryImage> {
+        let content: Vec<u8> = (0..pages * page_bytes()).map(|at| (at * 31 >> 3) as u8).collect();
+        MemoryImage::of_bytes(&content).unwrap()
+    }
+
+    fn fill(slot: &Slot, value: u8) {
+        // SAFETY: `[0, bytes)` of a slot that this test owns.
+        unsafe { ptr::write_bytes(slot.base(), value, slot.bytes()) };
+    }
+
+    #[test]
+    fn a_slot_used_ten_thousand_times_never_shows_a_byte_of_the_last_guest() {
+        for backing in [Backing::Private, Backing::Copied] {
+            for finder in FINDERS {
+                let image = image(33);
+                let mut slot = Slot::new(image.clone(), 64 * page_bytes(), GUARD, backing).unwrap();
+                for round in 0..1_700_usize {
+                    if round % 5 == 0 {
+                        slot.grow((33 + round % 31) * page_bytes()).unwrap();
+                    }
+                    if round % 97 == 0 {
+                        fill(&slot, round as u8);
+                    } else {
+                        let at = (round * 7919) % slot.bytes();
+                        // SAFETY: inside the slot.
+                        unsafe { slot.base().add(at).write_volatile(round as u8) };
+                    }
+                    slot.reset(finder).unwrap();
+                    assert!(
+                        slot.bytes() == image.bytes().len() && slot.equals_image(),
+                        "{finder:?} {backing:?} {round}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn memory_grown_after_a_reset_reads_as_zeros() {
+        for finder in FINDERS {
+            let mut slot = Slot::new(image(2), 64 * page_bytes(), GUARD, Backing::Private).unwrap();
+            slot.grow(10 * page_bytes()).unwrap();
+            fill(&slot, 0xaa);
+            slot.reset(finder).unwrap();
+            slot.grow(10 * page_bytes()).unwrap();
+            // SAFETY: `[0, bytes)` of a slot that this test owns.
+            let memory = unsafe { std::slice::from_raw_parts(slot.base(), slot.bytes()) };
+            assert_eq!(&memory[..2 * page_bytes()], slot.image().bytes());
+            assert!(memory[2 * page_bytes()..].iter().all(|byte| *byte == 0));
+        }
+    }
+
+    #[test]
+    fn what_a_guest_grew_by_is_closed_to_the_next_one() {
+        let mut slot = Slot::new(image(2), 64 * page_bytes(), GUARD, Backing::Private).unwrap();
+        slot.grow(10 * page_bytes()).unwrap();
+        fill(&slot, 1);
+        slot.reset(Finder::best()).unwrap();
+        let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
+        let behind = slot.base() as usize + 2 * page_bytes();
+        let line = maps.lines().find(|line| {
+            let (from, to) = line.split(' ').next().unwrap().split_once('-').unwrap();
+            let parse = |hex| usize::from_str_radix(hex, 16).unwrap();
+            (parse(from)..parse(to)).contains(&behind)
+        });
+        assert!(line.unwrap().contains("---p"), "{line:?}");
+    }
+
+    #[test]
+    fn growing_beyond_the_slot_is_refused() {
+        let mut slot = Slot::new(image(1), 4 * page_bytes(), GUARD, Backing::Private).unwrap();
+        assert!(slot.grow(5 * page_bytes()).is_err());
+        assert!(Slot::new(image(5), 4 * page_bytes(), GUARD, Backing::Private).is_err());
+    }
+
+    #[test]
+    fn an_image_cannot_be_changed_through_its_file() {
+        use std::io::Write as _;
+        let image = image(1);
+        assert!(image.file().try_clone().unwrap().write_all(b"x").is_err());
+        assert!(image.file().set_len(0).is_err());
+    }
+}

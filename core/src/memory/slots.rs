@@ -1,0 +1,355 @@
+//! Slots that wait for their next guest, and the door through which wasmtime gets them.
+//!
+//! wasmtime asks its `MemoryCreator` for memory without saying for whom. Whoever instantiates an
+//! image therefore lends it to the creator, on the same thread, around that one synchronous step
+//! ([`SlotPool::lend`]).
+
+use super::image::MemoryImage;
+use super::region::{Region, page_bytes};
+use super::slot::{Backing, Slot};
+use super::written::Finder;
+use parking_lot::Mutex;
+use std::cell::RefCell;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use wasmtime::{LinearMemory, MemoryCreator, MemoryType};
+
+/// Idle slots kept over all images. Each holds at most 32 MiB resident.
+const MAX_IDLE: usize = 64;
+
+/// Ready address space for guests. A clone is a reference.
+#[derive(Clone)]
+pub(crate) struct SlotPool {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    idle: Mutex<Idle>,
+    finder: Finder,
+    backing: Backing,
+    /// Compares each slot with its image after a reset, and stops using it if they differ.
+    verify: AtomicBool,
+}
+
+struct Idle {
+    /// A process made by `fork(2)` must not use its parent's slots: their pages are shared.
+    process: u32,
+    slots: Vec<Slot>,
+}
+
+thread_local! {
+    /// The image of the memory that is asked for next on this thread.
+    static LENT: RefCell<Option<Arc<MemoryImage>>> = const { RefCell::new(None) };
+}
+
+impl SlotPool {
+    /// A pool that finds written pages in the best way this machine offers.
+    pub(crate) fn new() -> SlotPool {
+        SlotPool::with(Finder::best(), Backing::Private)
+    }
+
+    /// A pool with a given way, for tests and for systems that lack the others.
+    pub(crate) fn with(finder: Finder, backing: Backing) -> SlotPool {
+        let idle = Mutex::new(Idle { process: std::process::id(), slots: Vec::new() });
+        SlotPool { inner: Arc::new(Inner { idle, finder, backing, verify: AtomicBool::new(cfg!(test)) }) }
+    }
+
+    /// How written pages are found.
+    pub(crate) fn finder(&self) -> Finder {
+        self.inner.finder
+    }
+
+    /// Compares every slot with its image after each reset: for debugging, at the price of
+    /// reading all of it.
+    pub(crate) fn verify_resets(&self, verify: bool) {
+        self.inner.verify.store(verify, Ordering::Relaxed);
+    }
+
+    /// Calls `instantiate`; the first memory it asks for starts as `image`.
+    pub(crate) fn lend<T>(image: &Arc<MemoryImage>, instantiate: impl FnOnce() -> T) -> T {
+        /// Takes the image back also when nothing asked for it, or on a panic.
+        struct TakeBack;
+        impl Drop for TakeBack {
+            fn drop(&mut self) {
+                LENT.take();
+            }
+        }
+        LENT.replace(Some(image.clone()));
+        let _take_back = TakeBack;
+        instantiate()
+    }
+
+    fn slot(&self, image: Arc<MemoryImage>, capacity: usize, guard: usize) -> Result<Slot, String> {
+        let found = {
+            let mut idle = self.inner.idle.lock();
+            if idle.process != std::process::id() {
+                idle.process = std::process::id();
+                idle.slots.clear();
+            }
+            let fits = |slot: &Slot| Arc::ptr_eq(slot.image(), &image) && slot.capacity() == capacity;
+            idle.slots.iter().rposition(fits).map(|at| idle.slots.swap_remove(at))
+        };
+        match found {
+            Some(slot) => Ok(slot),
+            None => Slot::new(image, capacity, guard, self.inner.backing).map_err(|error| error.to_string()),
+        }
+    }
+
+    /// Resets a slot and keeps it; one that cannot be reset is unmapped.
+    fn give_back(&self, mut slot: Slot) {
+        if slot.reset(self.inner.finder).is_err() {
+            return;
+        }
+        if self.inner.verify.load(Ordering::Relaxed) && !slot.equals_image() {
+            tracing::error!(finder = self.inner.finder.as_str(), "a slot differed from its image after its reset");
+            return;
+        }
+        let mut idle = self.inner.idle.lock();
+        if idle.process == std::process::id() && idle.slots.len() < MAX_IDLE {
+            idle.slots.push(slot);
+        }
+    }
+
+    #[cfg(test)]
+    fn idle(&self) -> usize {
+        self.inner.idle.lock().slots.len()
+    }
+}
+
+// SAFETY: memories start as the image that was lent, or zeroed; they are readable and writable up
+// to their size, inaccessible from there to the end of the guard, never move, and belong to one
+// `LinearMemory` at a time. A reused one was reset before.
+unsafe impl MemoryCreator for SlotPool {
+    fn new_memory(
+        &self,
+        _ty: MemoryType,
+        minimum: usize,
+        maximum: Option<usize>,
+        reserved: Option<usize>,
+        guard: usize,
+    ) -> Result<Box<dyn LinearMemory>, String> {
+        let capacity = reserved.ok_or("a memory without a reservation cannot stay in place")?;
+        // The heap of exception objects is asked for first, with a minimum of 0: it never starts
+        // as an image.
+        if minimum > 0
+            && let Some(image) = LENT.take()
+        {
+            if image.bytes().len() < minimum {
+                return Err("the image is shorter than the module's memory".into());
+            }
+            let slot = self.slot(image, capacity, guard)?;
+            return Ok(Box::new(Imaged { slot: Some(slot), pool: self.clone(), maximum }));
+        }
+        let region = capacity
+            .checked_add(guard)
+            .ok_or_else(|| "the reservation overflows the address space".to_owned())
+            .and_then(|bytes| Region::reserve(bytes).map_err(|error| error.to_string()))?;
+        let mut zeroed = Zeroed { region, bytes: 0, capacity };
+        zeroed.grow_to(minimum).map_err(|error| error.to_string())?;
+        Ok(Box::new(zeroed))
+    }
+}
+
+/// The memory of a guest that started as an image.
+struct Imaged {
+    slot: Option<Slot>,
+    pool: SlotPool,
+    maximum: Option<usize>,
+}
+
+// SAFETY: `as_ptr` is the base of the slot, of which `byte_size` bytes are accessible; the slot
+// stays in place until it is dropped.
+unsafe impl LinearMemory for Imaged {
+    fn byte_size(&self) -> usize {
+        self.slot.as_ref().map_or(0, Slot::bytes)
+    }
+
+    fn byte_capacity(&self) -> usize {
+        self.slot.as_ref().map_or(0, Slot::capacity)
+    }
+
+    fn grow_to(&mut self, bytes: usize) -> wasmtime::Result<()> {
+        if self.maximum.is_some_and(|maximum| bytes > maximum) {
+            return Err(wasmtime::Error::msg("the memory's maximum is reached"));
+        }
+        match &mut self.slot {
+            Some(slot) => Ok(slot.grow(bytes)?),
+            None => Err(wasmtime::Error::msg("the memory is gone")),
+        }
+    }
+
+    fn as_ptr(&self) -> *mut u8 {
+        self.slot.as_ref().map_or(std::ptr::null_mut(), Slot::base)
+    }
+}
+
+impl Drop for Imaged {
+    fn drop(&mut self) {
+        if let Some(slot) = self.slot.take() {
+            self.pool.give_back(slot);
+        }
+    }
+}
+
+/// A memory that starts empty: the heap of exception objects.
+struct Zeroed {
+    region: Region,
+    bytes: usize,
+    capacity: usize,
+}
+
+// SAFETY: as for `Imaged`; what was opened of a fresh region reads as zeros.
+unsafe impl LinearMemory for Zeroed {
+    fn byte_size(&self) -> usize {
+        self.bytes
+    }
+
+    fn byte_capacity(&self) -> usize {
+        self.capacity
+    }
+
+    fn grow_to(&mut self, bytes: usize) -> wasmtime::Result<()> {
+        if bytes > self.capacity {
+            return Err(wasmtime::Error::msg("the reservation is used up"));
+        }
+        // Sizes are multiples of 64 KiB for guests, and of anything for the heap.
+        let open = |bytes: usize| bytes.next_multiple_of(page_bytes());
+        if open(bytes) > open(self.bytes) {
+            self.region.open(open(self.bytes), open(bytes))?;
+        }
+        self.bytes = self.bytes.max(bytes);
+        Ok(())
+    }
+
+    fn as_ptr(&self) -> *mut u8 {
+        self.region.base()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wasmtime::{Config, Engine, Instance, Module, Store};
+
+    const PAGE: usize = 64 << 10;
+
+    /// Two pages; `store` writes, `load` reads, `grow` grows.
+    const GUEST: &str = r#"(module
+      (memory (export "memory") 2)
+      (func (export "store") (param i32 i32) (i32.store8 (local.get 0) (local.get 1)))
+      (func (export "load") (param i32) (result i32) (i32.load8_u (local.get 0)))
+      (func (export "grow") (param i32) (result i32) (memory.grow (local.get 0))))"#;
+
+    struct Guest {
+        store: Store<()>,
+        instance: Instance,
+    }
+
+    impl Guest {
+        fn new(module: &Module, image: &Arc<MemoryImage>) -> Guest {
+            let mut store = Store::new(module.engine(), ());
+            let instance = SlotPool::lend(image, || Instance::new(&mut store, module, &[])).unwrap();
+            Guest { store, instance }
+        }
+
+        fn load(&mut self, at: usize) -> Result<i32, wasmtime::Error> {
+            let load = self.instance.get_typed_func::<i32, i32>(&mut self.store, "load")?;
+            load.call(&mut self.store, at as i32)
+        }
+
+        fn store(&mut self, at: usize, value: i32) -> Result<(), wasmtime::Error> {
+            let store = self.instance.get_typed_func::<(i32, i32), ()>(&mut self.store, "store")?;
+            store.call(&mut self.store, (at as i32, value))
+        }
+
+        fn grow(&mut self, pages: i32) -> i32 {
+            let grow = self.instance.get_typed_func::<i32, i32>(&mut self.store, "grow").unwrap();
+            grow.call(&mut self.store, pages).unwrap()
+        }
+    }
+
+    fn module(pool: &SlotPool) -> Module {
+        let mut config = Config::new();
+        config.with_host_memory(Arc::new(pool.clone())).memory_init_cow(false);
+        Module::new(&Engine::new(&config).unwrap(), wat::parse_str(GUEST).unwrap()).unwrap()
+    }
+
+    fn image() -> Arc<MemoryImage> {
+        MemoryImage::of_bytes(&(0..3 * PAGE).map(|at| (at % 251) as u8).collect::<Vec<_>>()).unwrap()
+    }
+
+    fn pools() -> [SlotPool; 4] {
+        let private = [Finder::Scan, Finder::Pagemap, Finder::Discard].map(|f| SlotPool::with(f, Backing::Private));
+        let [scan, pagemap, discard] = private;
+        [scan, pagemap, discard, SlotPool::with(Finder::Discard, Backing::Copied)]
+    }
+
+    #[test]
+    fn guests_start_as_the_image_and_see_nothing_of_each_other() {
+        for pool in pools() {
+            let (module, image) = (module(&pool), image());
+            for round in 0..200 {
+                let mut guest = Guest::new(&module, &image);
+                for at in [0, 1, 4096, PAGE + 7, 3 * PAGE - 1] {
+                    assert_eq!(guest.load(at).unwrap(), (at % 251) as i32);
+                    guest.store(at, round + 1).unwrap();
+                }
+                // The image is one page longer than the module's minimum.
+                assert_eq!(guest.grow(2), 3);
+                assert_eq!(guest.load(5 * PAGE - 1).unwrap(), 0);
+                guest.store(5 * PAGE - 1, 1).unwrap();
+                drop(guest);
+                assert_eq!(pool.idle(), 1, "{}", pool.finder().as_str());
+            }
+        }
+    }
+
+    #[test]
+    fn a_guest_in_a_slot_that_a_larger_one_had_traps_one_byte_past_its_memory() {
+        for pool in pools() {
+            let (module, image) = (module(&pool), image());
+            let mut large = Guest::new(&module, &image);
+            assert_eq!(large.grow(100), 3);
+            large.store(100 * PAGE, 0x5a).unwrap();
+            drop(large);
+            let mut next = Guest::new(&module, &image);
+            assert!(next.load(3 * PAGE - 1).is_ok());
+            let trap = next.load(3 * PAGE).unwrap_err();
+            assert_eq!(trap.downcast_ref::<wasmtime::Trap>(), Some(&wasmtime::Trap::MemoryOutOfBounds));
+        }
+    }
+
+    #[test]
+    fn two_guests_at_once_have_two_slots() {
+        let pool = SlotPool::new();
+        let (module, image) = (module(&pool), image());
+        let (mut one, mut other) = (Guest::new(&module, &image), Guest::new(&module, &image));
+        one.store(5, 99).unwrap();
+        assert_eq!(other.load(5).unwrap(), 5);
+        drop((one, other));
+        assert_eq!(pool.idle(), 2);
+    }
+
+    #[test]
+    fn a_memory_that_nothing_was_lent_for_starts_empty() {
+        let pool = SlotPool::new();
+        let module = module(&pool);
+        let mut store = Store::new(module.engine(), ());
+        let instance = Instance::new(&mut store, &module, &[]).unwrap();
+        let mut guest = Guest { store, instance };
+        assert_eq!(guest.load(2 * PAGE - 1).unwrap(), 0);
+        assert!(guest.load(2 * PAGE).is_err());
+    }
+
+    #[test]
+    fn ten_thousand_guests_leave_no_mapping_behind() {
+        let pool = SlotPool::new();
+        let (module, image) = (module(&pool), image());
+        drop(Guest::new(&module, &image));
+        for _ in 0..10_000 {
+            let mut guest = Guest::new(&module, &image);
+            guest.store(3, 7).unwrap();
+        }
+        assert_eq!(pool.idle(), 1);
+    }
+}
