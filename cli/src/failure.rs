@@ -48,7 +48,8 @@ impl Failure {
         if json {
             report::print_json(&self.to_json()).ok();
         } else {
-            report::notice(&format!("error: {self}"));
+            // A message of several lines, such as pip's, stays one; each says who speaks.
+            format!("error: {self}").lines().for_each(report::notice);
             if let Some(hint) = self.hint() {
                 report::notice(&format!("hint: {hint}"));
             }

@@ -92,7 +92,9 @@ fn folder_name(source: &Source) -> String {
 /// Runs pip. Its output is shown only when it fails.
 fn install(requirements: &Path, target: &Path, source: &Source) -> Result<(), Failure> {
     let mut pip = Command::new("python3");
-    pip.args(["-m", "pip", "install", "--target"]).arg(target);
+    // `-m` puts the working directory first on Python's path: in a folder of somebody else's, a
+    // file named pip would be run. The variable is for 3.11 and later, `/` for all.
+    pip.current_dir("/").env("PYTHONSAFEPATH", "1").args(["-m", "pip", "install", "--target"]).arg(target);
     pip.args(["--no-deps", "--no-compile", "--only-binary", ":all:", "--ignore-requires-python", "--require-hashes"]);
     pip.args(["--no-input", "--disable-pip-version-check", "-r"]).arg(requirements);
     let output = pip.output().map_err(|error| Failure::Fetch {

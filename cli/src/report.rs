@@ -82,15 +82,20 @@ pub(crate) fn print_usage(outcome: &Outcome) {
     }
 }
 
-/// One line on standard error that says who speaks. Names in it may come from a guest: control
-/// characters are shown, not sent to the terminal.
+/// One line on standard error that says who speaks. Names in it may come from a guest: what could
+/// forge a line or turn the terminal's text around is shown, not sent.
 pub(crate) fn notice(text: &str) {
     let visible: String = text
         .chars()
-        .flat_map(|c| if c.is_control() && c != '\n' { c.escape_default().collect::<Vec<_>>() } else { vec![c] })
+        .flat_map(|c| if is_deceptive(c) { c.escape_default().collect::<Vec<_>>() } else { vec![c] })
         .collect();
     // Nobody can be told that standard error is closed.
     writeln!(io::stderr(), "sandcell: {visible}").ok();
+}
+
+/// Control characters, also the ones that order text from right to left (Unicode UAX #9).
+fn is_deceptive(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}')
 }
 
 /// A value of a limit with its unit, bytes in the largest unit that fits exactly.

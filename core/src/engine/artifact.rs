@@ -13,15 +13,14 @@ const KIND: &str = "artifacts";
 /// be trusted. Without a writable cache the code is kept in this process only.
 pub(super) fn compile_or_load(engine: &Engine, key: Digest, wasm: &[u8]) -> Result<Code> {
     let Some(cache) = engine.cache() else {
-        let module = wasmtime::Module::from_binary(engine.wasmtime(), wasm).map_err(invalid)?;
-        return Ok(Code { module, key });
+        return Ok(Code { module: fresh(engine, precompile(engine, wasm)?)?, key });
     };
     if let Some(code) = load(engine, key)? {
         return Ok(code);
     }
     let mut compiled = None;
     let stored = cache.build(KIND, key, |folder| {
-        let bytes = engine.wasmtime().precompile_module(wasm).map_err(invalid)?;
+        let bytes = precompile(engine, wasm)?;
         let written = write_private(&folder.join(CODE), &bytes);
         compiled = Some(bytes);
         let digest = written.map_err(Error::host_io("writing compiled code to the cache"))?;
@@ -40,12 +39,9 @@ pub(super) fn compile_or_load(engine: &Engine, key: Digest, wasm: &[u8]) -> Resu
             tracing::warn!(%error, "compiled code is not cached; the next process compiles again");
             let bytes = match compiled {
                 Some(bytes) => bytes,
-                None => engine.wasmtime().precompile_module(wasm).map_err(invalid)?,
+                None => precompile(engine, wasm)?,
             };
-            // SAFETY: these bytes were made by this engine a moment ago and never left memory.
-            let module = unsafe { wasmtime::Module::deserialize(engine.wasmtime(), bytes) };
-            let module = module.map_err(|error| Error::Internal { reason: error.to_string() })?;
-            Ok(Code { module, key })
+            Ok(Code { module: fresh(engine, bytes)?, key })
         }
         Err(error) => Err(error),
     }
@@ -72,7 +68,7 @@ pub(super) fn load(engine: &Engine, key: Digest) -> Result<Option<Code>> {
         Ok(None) => Ok(None),
         Err(reason) => {
             tracing::warn!(reason, %key, "cached code is damaged and will be rebuilt");
-            cache.discard(KIND, key);
+            cache.discard_damaged(KIND, key);
             Ok(None)
         }
     }
@@ -87,6 +83,21 @@ fn map(engine: &Engine, key: Digest, file: File) -> Result<Code> {
     let module = unsafe { wasmtime::Module::deserialize_open_file(engine.wasmtime(), file) };
     let module = module.map_err(|error| Error::ImageDamaged { name: key.to_string(), reason: error.to_string() })?;
     Ok(Code { module, key })
+}
+
+/// Compiles. A panic of the compiler is a finding about the module, not the end of the caller.
+fn precompile(engine: &Engine, wasm: &[u8]) -> Result<Vec<u8>> {
+    let compile = || engine.wasmtime().precompile_module(wasm).map_err(invalid);
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(compile))
+        .unwrap_or_else(|_| Err(Error::ModuleInvalid { reason: "the compiler failed on it".into() }))
+}
+
+/// Code that was compiled a moment ago.
+fn fresh(engine: &Engine, bytes: Vec<u8>) -> Result<wasmtime::Module> {
+    // SAFETY: the only callers pass what `precompile` of this engine returned; it never left
+    // this process's memory.
+    let module = unsafe { wasmtime::Module::deserialize(engine.wasmtime(), bytes) };
+    module.map_err(|error| Error::Internal { reason: error.to_string() })
 }
 
 /// The validator's finding without the host's own details.

@@ -18,6 +18,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+/// What a cache holds.
+const FOLDERS: [&str; 5] = ["artifacts", "images", "names", "locks", "sources"];
 /// The default of [`CacheDir::max_bytes`].
 const DEFAULT_MAX_BYTES: u64 = 8 << 30;
 
@@ -81,14 +83,23 @@ impl Cache {
         let cache = Cache { root: dir.path, max_bytes: dir.max_bytes };
         match fs::metadata(&cache.root) {
             Ok(found) if !found.is_dir() => Err(cache.unwritable("it is not a folder")),
-            Ok(found) if !sealed::is_private(&found) => {
-                use std::os::unix::fs::PermissionsExt as _;
-                fs::set_permissions(&cache.root, fs::Permissions::from_mode(0o700))
-                    .map_err(|_| cache.unwritable("it belongs to another user or is open to others"))?;
-                Ok(cache)
-            }
+            Ok(found) if !sealed::is_own(&found) => Err(cache.unwritable("it belongs to another user")),
+            Ok(found) if !sealed::is_private(&found) => cache.close_to_others(),
             _ => Ok(cache),
         }
+    }
+
+    /// Takes the rights of others away from a folder that is a cache or still empty. Any other
+    /// folder was named by mistake: changing its mode could break what it is for.
+    fn close_to_others(self) -> Result<Cache> {
+        use std::os::unix::fs::PermissionsExt as _;
+        let mut entries = fs::read_dir(&self.root).map_err(|error| self.unwritable(&error.to_string()))?;
+        if entries.any(|entry| !entry.is_ok_and(|entry| FOLDERS.iter().any(|name| entry.file_name() == *name))) {
+            return Err(self.unwritable("it is open to others and holds files that are not a cache's"));
+        }
+        fs::set_permissions(&self.root, fs::Permissions::from_mode(0o700))
+            .map_err(|error| self.unwritable(&error.to_string()))?;
+        Ok(self)
     }
 
     pub(crate) fn root(&self) -> &Path {
@@ -109,7 +120,7 @@ impl Cache {
         build: impl FnOnce(&Path) -> Result<BTreeMap<String, Digest>>,
     ) -> Result<Sealed> {
         let parent = self.folder(kind)?;
-        let _lock = FileLock::acquire(&self.folder("locks")?.join(key.to_string()))?;
+        let _lock = self.lock(key)?;
         if let Ok(Some(finished)) = self.open_entry(kind, key) {
             return Ok(finished);
         }
@@ -117,11 +128,12 @@ impl Cache {
         let temporary = parent.join(format!(".building-{key}"));
         remove_folder(&temporary)?;
         sealed::create_private_folder(&temporary).map_err(|error| self.unwritable(&error.to_string()))?;
-        let built = build(&temporary).and_then(|digests| Sealed::seal(&temporary, digests)).and_then(|()| {
-            let place = self.entry(kind, key);
-            remove_folder(&place)?;
-            fs::rename(&temporary, &place).map_err(Error::host_io("writing the cache"))
-        });
+        let built =
+            build(&temporary).and_then(|digests| Sealed::seal(&temporary, &key.to_string(), digests)).and_then(|()| {
+                let place = self.entry(kind, key);
+                remove_folder(&place)?;
+                fs::rename(&temporary, &place).map_err(Error::host_io("writing the cache"))
+            });
         if let Err(error) = built {
             let _ = remove_folder(&temporary);
             return Err(error);
@@ -136,7 +148,20 @@ impl Cache {
 
     /// Removes an entry; who has it mapped keeps it.
     pub(crate) fn discard(&self, kind: &str, key: Digest) {
+        let _lock = self.lock(key);
         let _ = remove_folder(&self.entry(kind, key));
+    }
+
+    /// Removes an entry that was found damaged, unless somebody has rebuilt it meanwhile.
+    pub(crate) fn discard_damaged(&self, kind: &str, key: Digest) {
+        let _lock = self.lock(key);
+        if self.open_entry(kind, key).is_err() {
+            let _ = remove_folder(&self.entry(kind, key));
+        }
+    }
+
+    fn lock(&self, key: Digest) -> Result<FileLock> {
+        FileLock::acquire(&self.folder("locks")?.join(key.to_string()))
     }
 
     /// A folder of the cache, made if need be.
@@ -165,7 +190,9 @@ impl Cache {
                 break;
             }
             if key != keep && !pinned.contains(&key) {
-                self.discard(kind, key);
+                // Not under its lock: whoever builds one of these while we hold another would
+                // wait for us, and we for them. Readers find it gone or keep their map.
+                let _ = remove_folder(&self.entry(kind, key));
                 total = total.saturating_sub(bytes);
             }
         }

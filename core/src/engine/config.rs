@@ -56,9 +56,10 @@ pub(super) fn config(stack_bytes: usize, explicit_traps: bool, stacks: StackPool
     config.native_unwind_info(false);
 
     // Data segments are mapped copy-on-write instead of being copied for each instance. CPython's
-    // are one dense image of about 40 MB.
+    // are dense, and any dense image is mapped whatever its size; a sparse one of a hostile
+    // module is laid out at compile time only up to this size.
     config.memory_init_cow(true);
-    config.memory_guaranteed_dense_image_size(128 << 20);
+    config.memory_guaranteed_dense_image_size(1 << 20);
 
     // Bounds checks by guard pages, unless the process cannot have our signal handlers.
     config.signals_based_traps(!explicit_traps);

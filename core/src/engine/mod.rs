@@ -181,15 +181,22 @@ impl EngineBuilder {
             });
         }
         let config = config::config(self.stack_bytes, self.explicit_traps, StackPool::new(config::MAX_IDLE_STACKS));
-        let (wasmtime, handlers) = TrapHandlers::record_around(|| wasmtime::Engine::new(&config))
-            .map_err(|error| Error::HostExhausted { resource: "engine", reason: error.to_string() })?;
+        let make = || wasmtime::Engine::new(&config);
+        // An engine with explicit traps installs no handlers: there is nothing to record.
+        let made = if self.explicit_traps {
+            make().map(|engine| (engine, None))
+        } else {
+            TrapHandlers::record_around(make).map(|(engine, handlers)| (engine, Some(handlers)))
+        };
+        let (wasmtime, handlers) =
+            made.map_err(|error| Error::HostExhausted { resource: "engine", reason: error.to_string() })?;
         let fingerprint = digest::fingerprint(&wasmtime);
         Ok(Engine {
             inner: Arc::new(Inner {
                 wasmtime,
                 fingerprint,
                 cache: self.cache.map(Cache::open).transpose()?,
-                handlers: (!self.explicit_traps).then_some(handlers),
+                handlers,
                 loaded: Mutex::default(),
             }),
         })

@@ -28,6 +28,8 @@ pub(crate) struct Sealed {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Record {
+    /// The folder's own name: an entry that was moved to another's place is not that other one.
+    entry: String,
     files: BTreeMap<String, FileRecord>,
 }
 
@@ -50,15 +52,16 @@ struct Facts {
 }
 
 impl Sealed {
-    /// Records the files of `folder`, whose digests were taken while writing them.
-    pub(crate) fn seal(folder: &Path, digests: BTreeMap<String, Digest>) -> Result<()> {
+    /// Records the files of `folder`, whose digests were taken while writing them, as those of
+    /// the entry it will become.
+    pub(crate) fn seal(folder: &Path, entry: &str, digests: BTreeMap<String, Digest>) -> Result<()> {
         let mut files = BTreeMap::new();
         for (name, sha256) in digests {
             let file = File::open(folder.join(&name)).map_err(Error::host_io("sealing the cache"))?;
             file.sync_all().map_err(Error::host_io("writing the cache"))?;
             files.insert(name, FileRecord { sha256, facts: facts(&file)? });
         }
-        write_record(folder, &Record { files })
+        write_record(folder, &Record { entry: entry.to_owned(), files })
     }
 
     /// Opens a folder and checks its record against its files.
@@ -83,6 +86,9 @@ impl Sealed {
             })
             .map_err(|error| format!("{RECORD}: {error}"))?;
         let record: Record = serde_json::from_slice(&text).map_err(|error| format!("{RECORD}: {error}"))?;
+        if folder.file_name().and_then(|name| name.to_str()) != Some(&record.entry) {
+            return Err(format!("{RECORD} is that of another entry"));
+        }
         let mut sealed = Sealed { folder: folder.to_owned(), record };
         sealed.check()?;
         Ok(Some(sealed))
@@ -121,7 +127,7 @@ impl Sealed {
         for (name, record) in self.record.files.clone() {
             let file = open_nofollow(&self.folder.join(&name)).map_err(|error| format!("{name}: {error}"))?;
             let found = file.metadata().map_err(|error| format!("{name}: {error}"))?;
-            if found.uid() != rustix::process::geteuid().as_raw() || found.mode() & 0o077 != 0 {
+            if !is_private(&found) {
                 return Err(format!("{name} is not private to this user (0600)"));
             }
             if facts(&file).ok().as_ref() == Some(&record.facts) {
@@ -169,9 +175,14 @@ pub(crate) fn create_private_folder(path: &Path) -> std::io::Result<()> {
     fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
+/// True for what belongs to this user.
+pub(crate) fn is_own(found: &fs::Metadata) -> bool {
+    found.uid() == rustix::process::geteuid().as_raw()
+}
+
 /// True for what belongs to this user and is closed to everybody else.
 pub(crate) fn is_private(found: &fs::Metadata) -> bool {
-    found.uid() == rustix::process::geteuid().as_raw() && found.permissions().mode() & 0o077 == 0
+    is_own(found) && found.permissions().mode() & 0o077 == 0
 }
 
 /// How files of the cache are opened for writing: mode 0600, no symlinks.

@@ -193,6 +193,58 @@ fn a_cache_of_another_kind_is_refused() {
 }
 
 #[test]
+fn an_entry_in_the_place_of_another_is_not_that_other_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let key = engine(folder.path()).compile(&module()).unwrap().key;
+    let other = Digest::of(b"another module");
+    let artifacts = folder.path().join("artifacts");
+    fs::rename(artifacts.join(key.to_string()), artifacts.join(other.to_string())).unwrap();
+    assert!(engine(folder.path()).load(other).unwrap().is_none());
+}
+
+#[test]
+fn a_folder_that_is_open_to_others_and_not_a_cache_is_refused_and_keeps_its_mode() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("letter.txt"), b"mine").unwrap();
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let refused = Engine::builder().cache(CacheDir::at(folder.path())).build();
+    assert!(matches!(refused, Err(Error::CacheUnwritable { .. })));
+    assert_eq!(fs::metadata(folder.path()).unwrap().permissions().mode() & 0o777, 0o755);
+}
+
+#[test]
+fn a_folder_of_another_user_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    if std::os::unix::fs::chown(folder.path(), Some(65_534), None).is_err() {
+        println!("only root can give a folder away: /proc stands in for one of another user");
+        return;
+    }
+    let refused = Engine::builder().cache(CacheDir::at(folder.path())).build();
+    assert!(matches!(refused, Err(Error::CacheUnwritable { reason, .. }) if reason.contains("another user")));
+}
+
+#[test]
+fn an_engine_with_explicit_traps_leaves_others_their_handlers() {
+    let explicit = Engine::builder().explicit_traps(true).build().unwrap();
+    let default = Engine::builder().build().unwrap();
+    assert!(explicit.check_handlers().is_ok());
+    assert!(default.check_handlers().is_ok());
+    assert_ne!(explicit.fingerprint(), default.fingerprint());
+}
+
+#[test]
+fn sparse_segments_of_many_memories_are_not_laid_out_at_compile_time() {
+    let memory = r#"(memory 4000)"#;
+    let segments = |index: usize| {
+        format!("(data (memory {index}) (i32.const 0) \"a\") (data (memory {index}) (i32.const 200000000) \"b\")")
+    };
+    let text = format!("(module {} {})", memory.repeat(3), (0..3).map(segments).collect::<String>());
+    let engine = Engine::builder().build().unwrap();
+    let compiled = engine.wasmtime().precompile_module(&wat::parse_str(text).unwrap()).unwrap();
+    assert!(compiled.len() < 8 << 20, "{} bytes", compiled.len());
+}
+
+#[test]
 fn garbage_and_truncated_modules_are_refused_by_name() {
     let engine = Engine::builder().build().unwrap();
     let whole = module();

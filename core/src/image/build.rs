@@ -13,6 +13,8 @@ use std::time::Duration;
 /// Processor time that compiling takes per byte of module, for the estimate of progress: CPython
 /// with its scientific stack, 104 MB, takes about 150 s of it.
 const COMPILE_NS_PER_BYTE: u64 = 1_400;
+/// The largest file of a source.
+const MAX_SOURCE_BYTES: u64 = 2 << 30;
 /// How often progress is reported while compiling.
 const TICK: Duration = Duration::from_millis(100);
 
@@ -104,7 +106,7 @@ fn read_verified(
     expected: Digest,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Vec<u8>> {
-    let bytes = fs::read(unpacked.join(from)).map_err(Error::host_io(format!("reading {from} of the source")))?;
+    let bytes = read_regular(&unpacked.join(from)).map_err(Error::host_io(format!("reading {from} of the source")))?;
     let total = bytes.len() as u64;
     progress(Progress { stage: Stage::Verify, done: 0, total });
     if Digest::of(&bytes) != expected {
@@ -112,6 +114,20 @@ fn read_verified(
         return Err(Error::ImageDamaged { name: recipe.name().to_owned(), reason });
     }
     progress(Progress { stage: Stage::Verify, done: total, total });
+    Ok(bytes)
+}
+
+/// Reads a file of a source folder, which may be anybody's: no device, pipe or endless file.
+fn read_regular(path: &Path) -> std::io::Result<Vec<u8>> {
+    use std::io::Read as _;
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let file = fs::OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;
+    let found = file.metadata()?;
+    if !found.is_file() || found.len() > MAX_SOURCE_BYTES {
+        return Err(std::io::Error::other("it is not a regular file of at most 2 GiB"));
+    }
+    let mut bytes = Vec::with_capacity(found.len() as usize);
+    file.take(MAX_SOURCE_BYTES).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 

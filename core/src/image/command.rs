@@ -1,5 +1,6 @@
 //! Command modules: one `.wasm` or `.wat` as an image.
 
+use super::claims;
 use super::{Image, ImageFiles, ImageInfo, Inner, Invocation};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
@@ -18,6 +19,7 @@ pub(super) fn command(engine: &Engine, name: &str, module: &[u8], limits: &Limit
         return Err(Error::ModuleExceeds { limit: LimitKey::ModuleBytes, needed: module.len() as u64, allowed });
     }
     let binary = binary(module)?;
+    claims::check(&binary, limits)?;
     let code = engine.compile(&binary)?;
     let info = ImageInfo {
         name: name.to_owned(),

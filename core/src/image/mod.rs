@@ -1,6 +1,7 @@
 //! Images: immutable start states, built once from a recipe and loaded by name.
 
 mod build;
+mod claims;
 mod command;
 #[allow(dead_code)]
 mod instrument;

@@ -108,7 +108,7 @@ limits! {
     /// `ENOMEM` or `ENOSPC`.
     host_bytes, HostBytes, Bytes, 256 * MIB, 64 * KIB ..= 1 << 40;
     /// Size of a module that is given as bytes. A larger one is refused before it is parsed.
-    module_bytes, ModuleBytes, Bytes, 128 * MIB, 8 ..= 4 * GIB;
+    module_bytes, ModuleBytes, Bytes, 64 * MIB, 8 ..= 4 * GIB;
 }
 
 impl LimitKey {

@@ -25,7 +25,8 @@ static RECORDED: Mutex<Option<Vec<usize>>> = Mutex::new(None);
 pub(crate) struct TrapHandlers(());
 
 impl TrapHandlers {
-    /// Makes the process's first engine with `make`, then records the handlers it installed.
+    /// Makes an engine that relies on handlers with `make`; after the process's first such engine
+    /// records the handlers it installed.
     /// Later calls only run `make`: wasmtime installs its handlers once, so the first record
     /// stays the true one.
     pub(crate) fn record_around<T, E>(make: impl FnOnce() -> Result<T, E>) -> Result<(T, TrapHandlers), E> {

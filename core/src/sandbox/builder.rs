@@ -51,6 +51,7 @@ impl SandboxBuilder {
             file_bytes: limits.value(LimitKey::FileBytes),
         };
         let mounts = mounts(&image, &policy)?;
+        check_descriptors(&mounts, &limits)?;
         let vfs = Vfs::new(mounts, quota, Arc::clone(&host_bytes), Arc::clone(&clock) as Arc<dyn vfs::Now>)?;
         Ok(Sandbox { image, policy, limits, host_bytes, clock, vfs: Some(vfs), cancel: CancelHandle::new() })
     }
@@ -72,6 +73,19 @@ fn mounts(image: &Image, policy: &Policy) -> Result<Vec<MountPoint>> {
     let mut all: Vec<MountPoint> = read_only.chain(memory).collect();
     all.extend(vfs::mount_points(&policy.mounts)?);
     Ok(all)
+}
+
+/// The guest starts with a descriptor for each mount beside its three streams.
+fn check_descriptors(mounts: &[MountPoint], limits: &Limits) -> Result<()> {
+    let allowed = limits.value(LimitKey::OpenFiles);
+    let needed = mounts.len() as u64 + 3;
+    match mounts.last() {
+        Some(last) if needed > allowed => Err(Error::MountInvalid {
+            guest: last.guest.to_string(),
+            reason: format!("{needed} descriptors are open at the start, and `open_files` allows {allowed}"),
+        }),
+        _ => Ok(()),
+    }
 }
 
 fn check_environment(policy: &Policy) -> Result<()> {

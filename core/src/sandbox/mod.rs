@@ -132,7 +132,9 @@ impl Sandbox {
     }
 
     fn vfs(&mut self) -> Result<&mut Vfs> {
-        self.vfs.as_mut().ok_or(Error::SandboxUnusable { reason: "its last run was dropped before it ended" })
+        self.vfs
+            .as_mut()
+            .ok_or(Error::SandboxUnusable { reason: "an earlier run was dropped, failed to start or panicked" })
     }
 }
 

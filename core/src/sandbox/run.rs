@@ -15,15 +15,15 @@ use wasmtime::Store;
 pub(super) async fn run(sandbox: &mut Sandbox, program: Program) -> Result<Outcome> {
     let prepared = program.prepare(&sandbox.image)?;
     sandbox.image.engine().check_handlers()?;
+    let deadline = Duration::from_millis(sandbox.limits.value(LimitKey::DeadlineMs));
+    let interrupt = Arc::new(Interrupt::start(deadline));
+    let running = sandbox.cancel.begin(&interrupt);
     if let Some((path, source)) = &prepared.script {
         sandbox.vfs()?.write_file(path, source.as_bytes())?;
     }
     sandbox.vfs()?;
     let Some(vfs) = sandbox.vfs.take() else { return Err(Error::Internal { reason: "no file tree".into() }) };
 
-    let deadline = Duration::from_millis(sandbox.limits.value(LimitKey::DeadlineMs));
-    let interrupt = Arc::new(Interrupt::start(deadline));
-    let _running = sandbox.cancel.begin(&interrupt);
     let wasi = WasiCtx::new(Setup {
         args: prepared.args,
         env: environment(sandbox),
@@ -37,6 +37,8 @@ pub(super) async fn run(sandbox: &mut Sandbox, program: Program) -> Result<Outco
     })?;
     let mut store = store::new_store(sandbox.image.engine(), wasi, &sandbox.limits)?;
     let driven = drive(&interrupt, sandbox.image.guest().run(&mut store)).await;
+    // From here on a cancellation comes too late, and says so.
+    drop(running);
     let status = status(driven, &store);
     let usage = usage(&store, &interrupt, &sandbox.limits);
     finish(sandbox, store, status, usage, prepared.script.map(|(path, _)| path.to_string()))

@@ -7,6 +7,7 @@
 use crate::error::Error;
 use crate::wasi::{Interrupt, Stop};
 use futures_timer::Delay;
+use parking_lot::Mutex;
 use std::cell::Cell;
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -28,8 +29,13 @@ pub(crate) enum Halt {
 pub(crate) async fn drive<F: Future>(interrupt: &Interrupt, guest: F) -> Result<F::Output, Halt> {
     let mut guest = pin!(guest);
     let mut alarm: Option<Delay> = None;
+    let relay = Arc::new(Relay::default());
+    let waker = Waker::from(relay.clone());
     poll_fn(|context| {
-        match catch_unwind(AssertUnwindSafe(|| guest.as_mut().poll(context))) {
+        let polled = relay.around(context, || {
+            catch_unwind(AssertUnwindSafe(|| guest.as_mut().poll(&mut Context::from_waker(&waker))))
+        });
+        match polled {
             Ok(Poll::Ready(output)) => return Poll::Ready(Ok(output)),
             Ok(Poll::Pending) => {}
             Err(panic) => return Poll::Ready(Err(Halt::Panic(panicked(panic.as_ref())))),
@@ -43,6 +49,67 @@ pub(crate) async fn drive<F: Future>(interrupt: &Interrupt, guest: F) -> Result<
         Poll::Pending
     })
     .await
+}
+
+/// The waker that a guest's fiber gets to see. The caller's own is code of the caller, which may
+/// look at the machine's stack (CPython and V8 do): it is cloned, woken and dropped on the
+/// caller's stack only.
+#[derive(Default)]
+struct Relay {
+    state: Mutex<RelayState>,
+}
+
+#[derive(Default)]
+struct RelayState {
+    outer: Option<Waker>,
+    polling: bool,
+    woken: bool,
+}
+
+impl Relay {
+    /// Polls; a wake-up meanwhile is passed on afterwards.
+    fn around<T>(&self, context: &Context<'_>, poll: impl FnOnce() -> T) -> T {
+        let outer = context.waker();
+        let stale = {
+            let mut state = self.state.lock();
+            (state.polling, state.woken) = (true, false);
+            match &state.outer {
+                Some(known) if known.will_wake(outer) => None,
+                _ => state.outer.replace(outer.clone()),
+            }
+        };
+        drop(stale);
+        let polled = poll();
+        let woken = {
+            let mut state = self.state.lock();
+            state.polling = false;
+            state.woken
+        };
+        if woken {
+            outer.wake_by_ref();
+        }
+        polled
+    }
+}
+
+impl Wake for Relay {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        let outer = {
+            let mut state = self.state.lock();
+            if state.polling {
+                state.woken = true;
+                return;
+            }
+            state.outer.clone()
+        };
+        if let Some(outer) = outer {
+            outer.wake();
+        }
+    }
 }
 
 thread_local! {
@@ -136,6 +203,36 @@ mod tests {
         let ended = block_on(drive(&interrupt, interrupt.wait_for::<()>(None, |_| Poll::Pending)));
         assert!(matches!(ended, Ok(Err(Stop::Cancelled)) | Err(Halt::Stop(Stop::Cancelled))));
         assert!(canceller.join().is_ok());
+    }
+
+    #[test]
+    fn the_callers_waker_is_only_touched_between_polls_of_the_guest() {
+        thread_local! { static ON_THE_GUESTS_SIDE: Cell<bool> = const { Cell::new(false) }; }
+        struct Sensitive(std::sync::atomic::AtomicUsize);
+        impl Wake for Sensitive {
+            fn wake(self: Arc<Self>) {
+                assert!(!ON_THE_GUESTS_SIDE.get(), "the caller's waker ran inside the guest's poll");
+                self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            }
+        }
+        let sensitive = Arc::new(Sensitive(Default::default()));
+        let waker = Waker::from(sensitive.clone());
+        let interrupt = Interrupt::start(Duration::from_secs(60));
+        let mut yields = 0;
+        let guest = poll_fn(|context| {
+            ON_THE_GUESTS_SIDE.set(true);
+            yields += 1;
+            drop(context.waker().clone());
+            context.waker().wake_by_ref();
+            ON_THE_GUESTS_SIDE.set(false);
+            if yields == 3 { Poll::Ready(()) } else { Poll::Pending }
+        });
+        let mut driven = pin!(drive(&interrupt, guest));
+        let mut polls = 1;
+        while driven.as_mut().poll(&mut Context::from_waker(&waker)).is_pending() {
+            polls += 1;
+        }
+        assert_eq!((polls, sensitive.0.load(std::sync::atomic::Ordering::Relaxed)), (3, 3));
     }
 
     #[test]

@@ -92,7 +92,8 @@ impl ResourceLimiter for Meter {
     }
 
     fn memories(&self) -> usize {
-        100
+        // Modules with more than four are refused before they are compiled; one more is the heap.
+        5
     }
 }
 
