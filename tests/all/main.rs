@@ -4,4 +4,6 @@
 mod cases;
 mod conformance;
 mod endless;
+mod isolation;
 mod limits;
+mod python;
