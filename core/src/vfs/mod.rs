@@ -3,6 +3,15 @@
 //! The tree knows nothing of WebAssembly or descriptors: preview 1 (`wasi/`) keeps those and
 //! calls in here with a directory handle and a relative path. Every path a guest gives is
 //! resolved in one place, component by component, whatever kind of mount it passes.
+//!
+//! What a guest meets where standards leave a choice:
+//! - A path that is absolute, climbs above its handle, or passes a symlink that would: `NotCapable`,
+//!   never a `Perm` that could mean something else.
+//! - Mount points, and directories on the way to one, cannot be removed, renamed or replaced: `Busy`.
+//!   Directories that exist only because a mount lies below them are read-only. Between mounts
+//!   renaming and linking fail with `Xdev`.
+//! - Devices, FIFOs and sockets are seen and never opened: `Acces`.
+//! - Everywhere else the kernel is the model; `tests/agreement.rs` compares.
 
 mod calls;
 mod errno;
@@ -24,7 +33,7 @@ pub(crate) use mounts::mount_points;
 use handles::{OpenDir, OpenFile, Slab};
 use ledger::Ledger;
 use mounts::{Backend, Mount};
-use namespace::{MountId, Namespace};
+use namespace::{MountId, Namespace, Place};
 
 use crate::policy::{Access, GuestPath};
 use std::sync::Arc;
@@ -62,7 +71,8 @@ pub(crate) struct Quota {
     pub(crate) file_bytes: u64,
 }
 
-/// `filetype` of preview 1; the numbers are the ABI.
+/// `filetype` of preview 1; the numbers are the ABI. A socket of the host shows as a stream
+/// whatever it is: it cannot be opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum FileType {
@@ -71,7 +81,6 @@ pub(crate) enum FileType {
     CharacterDevice = 2,
     Directory = 3,
     RegularFile = 4,
-    SocketDgram = 5,
     SocketStream = 6,
     SymbolicLink = 7,
 }
@@ -146,4 +155,6 @@ pub(crate) struct Vfs {
     now: Arc<dyn Now>,
     /// When the tree was made: the time stamps of directories that no mount has.
     born_ns: u64,
+    /// The directories of the walk under way; kept so that a walk allocates nothing.
+    visited: Vec<Place>,
 }

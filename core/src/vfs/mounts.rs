@@ -65,7 +65,8 @@ impl Vfs {
             }
         }
         problems.finish()?;
-        Ok(Vfs { namespace, mounts: joined, dirs: Slab::new(), files: Slab::new(), ledger, now, born_ns })
+        let (dirs, files) = (Slab::new(), Slab::new());
+        Ok(Vfs { namespace, mounts: joined, dirs, files, ledger, now, born_ns, visited: Vec::new() })
     }
 
     /// The tree of a mount, with what a change of it needs.

@@ -81,9 +81,22 @@ impl Vfs {
 
     pub(super) fn resolve_from<'p>(&mut self, start: Place, path: &'p str, follow: Follow) -> Result<Spot<'p>, Errno> {
         check(path)?;
+        let mut visited = std::mem::take(&mut self.visited);
+        let outcome = self.walk(start, path, follow, &mut visited);
+        visited.clear();
+        self.visited = visited;
+        outcome
+    }
+
+    fn walk<'p>(
+        &mut self,
+        start: Place,
+        path: &'p str,
+        follow: Follow,
+        visited: &mut Vec<Place>,
+    ) -> Result<Spot<'p>, Errno> {
         let mut walk = Walk { given: path, targets: Vec::new(), expanded: 0 };
         let mut here = start;
-        let mut visited: Vec<Place> = Vec::new();
         let mut held = 0;
         let mut last = Last::Dot;
         for _ in 0..MOST_STEPS {
@@ -279,6 +292,7 @@ fn split(text: &str) -> (&str, &str) {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -28,6 +28,7 @@ macro_rules! flags {
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
         pub(super) struct $name($repr);
 
+        #[allow(dead_code)] // The specification's whole list, and every set alike.
         impl $name {
             $( pub(super) const $flag: $name = $name(1 << $bit); )+
             const KNOWN: $repr = 0 $( | 1 << $bit )+;

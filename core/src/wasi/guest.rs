@@ -56,10 +56,6 @@ impl<'a> GuestMemory<'a> {
         Ok(())
     }
 
-    pub(super) fn write_u16(&mut self, at: u32, value: u16) -> Result<(), Errno> {
-        self.write(at, &value.to_le_bytes())
-    }
-
     pub(super) fn write_u32(&mut self, at: u32, value: u32) -> Result<(), Errno> {
         self.write(at, &value.to_le_bytes())
     }

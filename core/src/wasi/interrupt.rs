@@ -101,13 +101,6 @@ impl Interrupt {
         self.wait.lock().waited
     }
 
-    /// Sleeps until `until`, or until the run must stop, whichever comes first.
-    pub(crate) async fn sleep_until(&self, until: Instant) -> Result<(), Stop> {
-        self.wait_for(Some(until), |_| if Instant::now() >= until { Poll::Ready(()) } else { Poll::Pending })
-            .await
-            .map(drop)
-    }
-
     /// Waits until `ready` says so, until `until`, or until the run must stop. `None` means that
     /// `until` came first. `ready` registers the context's waker with whatever it waits for.
     pub(crate) async fn wait_for<T>(

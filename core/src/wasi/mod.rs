@@ -30,13 +30,12 @@ mod stdio;
 mod table;
 
 pub(crate) use clock::{Clock, clock};
-pub(crate) use context::{Parts, Setup, WasiCtx};
+pub(crate) use context::{Setup, WasiCtx};
 pub(crate) use guest::GuestMemory;
 pub(crate) use interrupt::{Interrupt, Stop};
 pub(crate) use link::{Host, add_to_linker};
 pub(crate) use process::Exit;
 pub use stdin::Stdin;
-pub(crate) use stdio::Captured;
 
 use crate::vfs::Errno;
 

@@ -95,7 +95,7 @@ pub(in crate::vfs) fn read_link(dir: &Dir, name: Name<'_>) -> Result<String, Err
 }
 
 /// True when the name is that of a directory.
-pub(in crate::vfs) fn is_directory(dir: &Dir, name: Name<'_>) -> Result<bool, Errno> {
+pub(super) fn is_directory(dir: &Dir, name: Name<'_>) -> Result<bool, Errno> {
     Ok(look_up(dir, name)?.is_some_and(|stat| stat.filetype == FileType::Directory))
 }
 

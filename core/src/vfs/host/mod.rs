@@ -16,7 +16,7 @@ mod listing;
 mod target;
 
 pub(crate) use ambient::open_folder;
-pub(super) use at::{Name, is_directory, look_up, open_dir, open_regular, read_fully_at, read_link, stat_dir};
+pub(super) use at::{Name, look_up, open_dir, open_regular, read_fully_at, read_link, stat_dir};
 pub(super) use file::HostFile;
 pub(super) use folder::Folder;
 pub(super) use listing::{Listing, names};

@@ -2,6 +2,7 @@
 //! once and runs over memory, an overlay and a host folder.
 #![allow(clippy::unwrap_used)]
 
+mod agreement;
 mod hostile;
 mod namespace;
 mod outside;
@@ -149,6 +150,28 @@ impl World {
         names
     }
 
+    /// What the guest sees, in the form of [`snapshot`].
+    fn seen(&mut self) -> BTreeMap<String, Option<Vec<u8>>> {
+        let mut found = BTreeMap::new();
+        let mut pending = vec![String::new()];
+        while let Some(dir) = pending.pop() {
+            let at = if dir.is_empty() { "." } else { &dir };
+            for name in self.names(at) {
+                let path = if dir.is_empty() { name } else { format!("{dir}/{name}") };
+                let content = match self.stat(&path).unwrap().filetype {
+                    FileType::Directory => {
+                        pending.push(path.clone());
+                        None
+                    }
+                    FileType::SymbolicLink => Some(self.vfs.read_link(&self.root, &path).unwrap().into_bytes()),
+                    _ => Some(self.read(&path)),
+                };
+                found.insert(path, content);
+            }
+        }
+        found
+    }
+
     fn diff(&self) -> (Vec<String>, Vec<String>, Vec<String>) {
         let FilesDiff { added, changed, removed } = self.vfs.diff();
         (added, changed, removed)
@@ -221,6 +244,12 @@ fn snapshot(folder: &Path) -> BTreeMap<String, Option<Vec<u8>>> {
     found
 }
 
+/// How many descriptors of this process lie in a folder; other tests have others.
+fn descriptors_into(folder: &Path) -> usize {
+    let open = fs::read_dir("/proc/self/fd").unwrap().filter_map(|entry| fs::read_link(entry.ok()?.path()).ok());
+    open.filter(|target| target.starts_with(folder)).count()
+}
+
 fn list(vfs: &mut Vfs, dir: &DirHandle, cookie: u64) -> Vec<(String, u64)> {
     let mut names = Vec::new();
     let visit = &mut |entry: &DirEntry<'_>| {
@@ -237,4 +266,20 @@ fn read_all(vfs: &mut Vfs, file: &FileHandle) -> Vec<u8> {
     let count = vfs.read_at(file, 0, &mut data).unwrap();
     data.truncate(count);
     data
+}
+
+/// Numbers that look random and are the same in every run.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) as usize % sides
+    }
+}
+
+#[test]
+fn a_tree_can_move_between_threads() {
+    fn is_send<T: Send>() {}
+    is_send::<Vfs>();
 }

@@ -104,13 +104,20 @@ fn a_lower_directory_is_renamed_with_all_below_it() {
     assert_eq!(added, ["/deeper/d", "/moved/a", "/moved/b", "/moved/deep/c"]);
     assert_eq!(changed, ["/dir/a"]);
     assert_eq!(removed, ["/dir/b", "/dir/deep", "/dir/deep/c", "/dir/deep/deeper", "/dir/deep/deeper/d"]);
-    for path in ["dir/a"] {
-        world.unlink(path).unwrap();
-    }
+    world.unlink("dir/a").unwrap();
     world.rmdir("dir").unwrap();
     world.rename("deeper", "moved/deep/deeper").unwrap();
     world.rename("moved", "dir").unwrap();
     assert_eq!(world.diff(), Default::default(), "everything is back in its place");
+}
+
+#[test]
+fn a_write_in_a_moved_directory_is_known_after_it_moved_back() {
+    let mut world = overlay();
+    world.rename("dir", "away").unwrap();
+    world.write("away/deep/deeper/d", b"changed");
+    world.rename("away", "dir").unwrap();
+    assert_eq!(world.diff(), (paths(&[]), paths(&["/dir/deep/deeper/d"]), paths(&[])));
 }
 
 #[test]
@@ -160,13 +167,11 @@ fn the_folder_below_is_unchanged_after_heavy_use() {
         ["file", "dir", "dir/a", "dir/deep"].map(|path| (of(path).mtime_nsec(), of(path).ctime_nsec(), of(path).ino()))
     };
     let stamps = stamp(&world.folder());
-    let mut state = 7_u64;
+    let mut dice = Dice(7);
     let names = ["file", "dir", "dir/a", "dir/b", "dir/deep", "dir/deep/c", "hard", "link", "x", "dir/x", "x/y"];
     for _ in 0..20_000 {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        let pick = |shift: u32| names[(state >> shift) as usize % names.len()];
-        let (path, other) = (pick(33), pick(43));
-        let _ = match (state >> 53) % 9 {
+        let (path, other) = (names[dice.roll(names.len())], names[dice.roll(names.len())]);
+        let _ = match dice.roll(9) {
             0 => world.unlink(path),
             1 => world.rmdir(path),
             2 => world.rename(path, other),
@@ -174,7 +179,7 @@ fn the_folder_below_is_unchanged_after_heavy_use() {
             4 => world.symlink(other, path),
             5 => world.vfs.create_directory(&world.root, path),
             6 => world.vfs.path_set_times(&world.root, path, true, SetTime::Now, SetTime::Now),
-            _ => match world.open(path, OpenFlags { truncate: state & 64 == 0, ..CREATE }) {
+            _ => match world.open(path, OpenFlags { truncate: dice.roll(2) == 0, ..CREATE }) {
                 Ok(Opened::File(file)) => {
                     let _ = world.vfs.append(&file, b"data");
                     world.vfs.close_file(file);
@@ -191,7 +196,7 @@ fn the_folder_below_is_unchanged_after_heavy_use() {
 
 #[test]
 fn an_exported_difference_makes_a_copy_equal_to_the_overlay() {
-    let mut state = 99_u64;
+    let mut dice = Dice(99);
     for _ in 0..30 {
         let mut world = overlay();
         let copy = tempfile::tempdir().unwrap();
@@ -211,10 +216,8 @@ fn an_exported_difference_makes_a_copy_equal_to_the_overlay() {
             "y",
         ];
         for _ in 0..25 {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            let pick = |shift: u32| names[(state >> shift) as usize % names.len()];
-            let (path, other) = (pick(33), pick(43));
-            let _ = match (state >> 53) % 8 {
+            let (path, other) = (names[dice.roll(names.len())], names[dice.roll(names.len())]);
+            let _ = match dice.roll(8) {
                 0 => world.unlink(path),
                 1 => world.rmdir(path),
                 2 | 3 => world.rename(path, other),
@@ -242,28 +245,6 @@ fn an_exported_difference_makes_a_copy_equal_to_the_overlay() {
         let files = |found: BTreeMap<String, Option<Vec<u8>>>| {
             found.into_iter().filter(|(_, content)| content.is_some()).collect::<BTreeMap<_, _>>()
         };
-        assert_eq!(files(snapshot(copy.path())), files(seen(&mut world)));
+        assert_eq!(files(snapshot(copy.path())), files(world.seen()));
     }
-}
-
-/// What the guest sees, in the form of [`snapshot`].
-fn seen(world: &mut World) -> BTreeMap<String, Option<Vec<u8>>> {
-    let mut found = BTreeMap::new();
-    let mut pending = vec![String::new()];
-    while let Some(dir) = pending.pop() {
-        let at = if dir.is_empty() { "." } else { &dir };
-        for name in world.names(at) {
-            let path = if dir.is_empty() { name } else { format!("{dir}/{name}") };
-            let content = match world.stat(&path).unwrap().filetype {
-                FileType::Directory => {
-                    pending.push(path.clone());
-                    None
-                }
-                FileType::SymbolicLink => Some(world.vfs.read_link(&world.root, &path).unwrap().into_bytes()),
-                _ => Some(world.read(&path)),
-            };
-            found.insert(path, content);
-        }
-    }
-    found
 }

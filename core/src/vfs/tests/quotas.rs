@@ -179,3 +179,16 @@ fn a_removed_host_file_counts_until_its_last_handle_closes() {
     world.vfs.close_file(file);
     assert_eq!(world.vfs.fs_bytes_used(), 0);
 }
+
+#[test]
+fn a_block_that_is_used_again_shows_nothing_of_what_it_held() {
+    for _ in 0..100 {
+        let mut world = World::new(Kind::Memory);
+        let file = world.file("secret", CREATE);
+        assert_eq!(world.vfs.write_at(&file, 0, &[0x5e; 200_000]), Ok(200_000));
+        world.vfs.set_size(&file, 0).unwrap();
+        assert_eq!(world.vfs.write_at(&file, 199_999, b"x"), Ok(1));
+        assert!(read_all(&mut world.vfs, &file)[..199_999].iter().all(|byte| *byte == 0));
+        world.vfs.close_file(file);
+    }
+}

@@ -344,11 +344,9 @@ fn everything_removed_gives_the_budget_back(mut world: World) {
 fn large_files_survive_writes_at_odd_places(mut world: World) {
     let file = world.file("file", CREATE);
     let mut model = vec![0_u8; 0];
-    let mut state = 1_u64;
+    let mut dice = Dice(1);
     for round in 0..300 {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        let offset = (state >> 33) as usize % 400_000;
-        let len = (state >> 20) as usize % 9_000;
+        let (offset, len) = (dice.roll(400_000), dice.roll(9_000));
         if round % 17 == 0 {
             world.vfs.set_size(&file, offset as u64).unwrap();
             model.resize(offset, 0);

@@ -117,6 +117,8 @@ impl Tree {
             return Err(Errno::Inval);
         }
         match replaced.map(|node| (node, self.is_dir(node))) {
+            // As Linux: a directory on the way to what is moved cannot be empty.
+            Some((node, true)) if self.is_within(from, node) => return Err(Errno::Notempty),
             Some((_, false)) if is_dir => return Err(Errno::Notdir),
             Some((_, true)) if !is_dir => return Err(Errno::Isdir),
             Some((node, true)) if !self.is_empty(node, ledger)? => return Err(Errno::Notempty),
@@ -133,6 +135,8 @@ impl Tree {
             self.nodes[from].links = self.nodes[from].links.saturating_sub(1);
             self.nodes[to].links += 1;
         }
+        // What is written below while it is away would be missed once it is back in its place.
+        self.touched_everywhere |= is_dir && self.nodes[moved].home.is_some();
         self.nodes[moved].ctim = now;
         self.touch(from, now);
         self.touch(to, now);
@@ -245,10 +249,30 @@ impl Tree {
         true
     }
 
+    /// Stamps a directory whose entries changed, and leaves word on the way up from it.
     fn touch(&mut self, dir: NodeId, now: u64) {
-        self.touched = true;
         let node = &mut self.nodes[dir];
         (node.mtim, node.ctim) = (now, now);
+        let mut at = dir;
+        while let Body::Dir(directory) = &mut self.nodes[at].body
+            && !directory.touched
+        {
+            directory.touched = true;
+            at = directory.parent;
+        }
+    }
+
+    /// Leaves word on the way down to where a node stood at the start.
+    pub(super) fn touch_home(&mut self, home: &str) {
+        let mut at = self.root;
+        for name in home.split('/') {
+            let Body::Dir(directory) = &mut self.nodes[at].body else { return };
+            directory.touched = true;
+            match directory.find(name) {
+                Some(slot) => at = slot.node,
+                None => return,
+            }
+        }
     }
 }
 

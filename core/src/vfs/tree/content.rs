@@ -4,6 +4,7 @@
 //! doubling. What no block holds reads as zeros and costs nothing. Blocks are shared between
 //! copies of a tree until one of them writes.
 
+use super::spare;
 use crate::vfs::ledger::Ledger;
 use crate::vfs::{Bytes, Errno};
 use std::collections::BTreeMap;
@@ -35,7 +36,7 @@ impl Content {
     }
 }
 
-const CHUNK: u64 = 64 << 10;
+const CHUNK: u64 = spare::BLOCK_BYTES as u64;
 const SMALLEST_BLOCK: u64 = 256;
 /// Above this a chunk gets all of its block at once: growing it step by step would copy more
 /// than the guest writes.
@@ -135,7 +136,7 @@ impl Chunks {
         let mut chunks = Chunks { size, blocks: BTreeMap::new() };
         for index in 0..size.div_ceil(CHUNK) {
             let (length, capacity) = if index < whole { (CHUNK, CHUNK) } else { (rest, last) };
-            let mut data = Vec::with_capacity(capacity as usize);
+            let mut data = empty_block(capacity);
             data.resize(length as usize, 0);
             let outcome = read(index * CHUNK, &mut data);
             chunks.blocks.insert(index, Block { capacity, data: Arc::new(data) });
@@ -210,36 +211,48 @@ impl Block {
     }
 
     fn cut(&mut self, length: u64, ledger: &mut Ledger) {
-        let (smaller, capacity) = (block_for(length), self.capacity);
-        let bytes = self.unshared();
-        bytes.truncate(length as usize);
-        if smaller < capacity {
-            bytes.shrink_to(smaller as usize);
+        let smaller = block_for(length);
+        if smaller < self.capacity {
+            let mut cut = empty_block(smaller);
+            cut.extend_from_slice(&self.data[..self.data.len().min(length as usize)]);
             ledger.give_block(self.capacity - smaller);
             self.capacity = smaller;
+            self.replace(cut);
+        } else {
+            self.unshared().truncate(length as usize);
         }
     }
 
     fn reserve(&mut self) {
-        let capacity = self.capacity as usize;
-        let bytes = self.unshared();
-        bytes.reserve_exact(capacity - bytes.len());
+        let mut larger = empty_block(self.capacity);
+        larger.extend_from_slice(&self.data);
+        self.replace(larger);
     }
 
     /// This block's own bytes: a copy of its own where another tree shares them.
     fn unshared(&mut self) -> &mut Vec<u8> {
         if Arc::get_mut(&mut self.data).is_none() {
-            let mut own = Vec::with_capacity(self.capacity as usize);
+            let mut own = empty_block(self.capacity);
             own.extend_from_slice(&self.data);
             self.data = Arc::new(own);
         }
         Arc::get_mut(&mut self.data).expect("nobody else holds the copy")
     }
 
+    fn replace(&mut self, data: Vec<u8>) {
+        let old = std::mem::replace(&mut self.data, Arc::new(data));
+        Arc::into_inner(old).into_iter().for_each(spare::give);
+    }
+
     fn release(self, ledger: &mut Ledger) {
         ledger.give_block(self.capacity);
         ledger.give_host(BLOCK_OVERHEAD);
+        Arc::into_inner(self.data).into_iter().for_each(spare::give);
     }
+}
+
+fn empty_block(capacity: u64) -> Vec<u8> {
+    if capacity == CHUNK { spare::take() } else { Vec::with_capacity(capacity as usize) }
 }
 
 /// The block that holds `bytes` bytes of one chunk.

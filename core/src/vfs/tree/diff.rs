@@ -7,10 +7,15 @@
 //! whoever applies the difference can remove it too. Times and copied-up content that nobody
 //! wrote to are no difference.
 
+use super::Tree;
 use super::node::{Body, NodeId};
-use super::{Errno, Tree};
 use crate::outcome::FilesDiff;
+use crate::vfs::FileType;
+use crate::vfs::host::{self, Name};
+use cap_std::fs::Dir;
 use std::collections::BTreeSet;
+use std::ops::Bound;
+use std::sync::Arc;
 
 /// How one path differs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,21 +56,18 @@ impl Differences {
 }
 
 impl Tree {
-    /// Visits every difference, by path below the mount, in no order. A directory of the folder
-    /// below that cannot be read any more is passed over.
+    /// Visits every difference, by path below the mount, in no order. Costs what was changed and
+    /// what was moved, not what is there. A directory of the folder below that cannot be read any
+    /// more is passed over.
     pub(in crate::vfs) fn visit_changes(&self, visit: &mut dyn FnMut(Change, String)) {
-        if self.touched {
-            self.visit_present(visit);
-            self.visit_removed(visit);
-        }
-    }
-
-    /// Compares what is there now.
-    fn visit_present(&self, visit: &mut dyn FnMut(Change, String)) {
         let mut pending = vec![(self.root, String::new())];
         while let Some((dir, path)) = pending.pop() {
             let Some(directory) = self.directory(dir) else { continue };
             let in_place = self.stands_at(dir, &path);
+            if in_place && !directory.touched && !self.touched_everywhere {
+                continue;
+            }
+            let origin = if in_place { None } else { self.lower_dir(&path) };
             for (name, slot) in directory.entries() {
                 let at = join(&path, name);
                 if self.is_dir(slot.node) {
@@ -76,10 +78,15 @@ impl Tree {
                 if original && !self.nodes[slot.node].written {
                     continue;
                 }
-                let existed = original || self.was_file(&at);
+                let existed = original
+                    || self.initial.contains(&*at)
+                    || (directory.hides(name) && in_place && self.lower_kind(&at) == Some(false))
+                    || origin.as_ref().is_some_and(|dir| is_file(dir, name));
                 visit(if existed { Change::Changed } else { Change::Added }, at);
             }
-            if directory.is_incomplete() && !in_place {
+            if in_place {
+                directory.hidden().for_each(|name| self.visit_hidden(join(&path, name), visit));
+            } else if directory.is_incomplete() {
                 self.visit_moved(dir, &path, visit);
             }
         }
@@ -90,6 +97,7 @@ impl Tree {
         let (Some(directory), Some(home)) = (self.directory(dir), self.nodes[dir].home.as_ref()) else { return };
         let mut pending = vec![(home.to_string(), path.to_owned(), true)];
         while let Some((home, path, is_top)) = pending.pop() {
+            let origin = self.lower_dir(&path);
             for (name, is_dir) in self.lower_names(&home) {
                 if is_top && (directory.find(&name).is_some() || directory.hides(&name)) {
                     continue;
@@ -97,39 +105,23 @@ impl Tree {
                 let at = join(&path, &name);
                 if is_dir {
                     pending.push((join(&home, &name), at, false));
-                } else {
-                    visit(if self.was_file(&at) { Change::Changed } else { Change::Added }, at);
+                    continue;
                 }
+                let existed = origin.as_ref().is_some_and(|dir| is_file(dir, &name));
+                visit(if existed { Change::Changed } else { Change::Added }, at);
             }
         }
     }
 
-    fn visit_removed(&self, visit: &mut dyn FnMut(Change, String)) {
-        for path in &self.initial {
-            if self.peek(path) != Some(false) {
-                visit(Change::Removed, path.to_string());
-            }
-        }
-        let mut in_place = vec![(self.root, String::new())];
-        while let Some((dir, path)) = in_place.pop() {
-            let Some(directory) = self.directory(dir) else { continue };
-            for (name, slot) in directory.entries() {
-                let at = join(&path, name);
-                if self.is_dir(slot.node) && self.stands_at(slot.node, &at) {
-                    in_place.push((slot.node, at));
-                }
-            }
-            for name in directory.hidden() {
-                self.visit_hidden(join(&path, name), visit);
-            }
-        }
-    }
-
-    /// Visits what the folder below has at a path that the overlay hides.
+    /// Visits what was at a path at the start whose entry is gone.
     fn visit_hidden(&self, path: String, visit: &mut dyn FnMut(Change, String)) {
-        let was_dir = |path: &str| self.lower_stat(path).map(|stat| stat.filetype == crate::vfs::FileType::Directory);
-        let Some(is_dir) = was_dir(&path) else { return };
-        let mut pending = vec![(path, is_dir)];
+        let beneath = format!("{path}/");
+        let initial = self.initial.range::<str, _>((Bound::Included(&*beneath), Bound::Unbounded));
+        let initial = initial.take_while(|file| file.starts_with(&beneath)).chain(self.initial.get(&*path));
+        for file in initial.filter(|file| self.peek(file) != Some(false)) {
+            visit(Change::Removed, file.to_string());
+        }
+        let mut pending: Vec<_> = self.lower_kind(&path).map(|is_dir| (path, is_dir)).into_iter().collect();
         while let Some((path, is_dir)) = pending.pop() {
             if is_dir {
                 pending.extend(self.lower_names(&path).into_iter().map(|(name, is_dir)| (join(&path, &name), is_dir)));
@@ -144,12 +136,6 @@ impl Tree {
         self.nodes[node].home.as_deref() == Some(path)
     }
 
-    /// True when a file or symlink was at `path` at the start.
-    fn was_file(&self, path: &str) -> bool {
-        self.initial.contains(path)
-            || self.lower_stat(path).is_some_and(|stat| stat.filetype != crate::vfs::FileType::Directory)
-    }
-
     /// Whether what is at `path` now is a directory; `None` when nothing is there.
     fn peek(&self, path: &str) -> Option<bool> {
         let mut at = self.root;
@@ -161,8 +147,7 @@ impl Tree {
                 Some(slot) => at = slot.node,
                 None if directory.may_have_more(name) => {
                     let home = self.nodes[at].home.as_ref()?;
-                    let stat = self.lower_stat(&join(home, rest))?;
-                    return Some(stat.filetype == crate::vfs::FileType::Directory);
+                    return self.lower_kind(&join(home, rest));
                 }
                 None => return None,
             }
@@ -173,16 +158,26 @@ impl Tree {
         }
     }
 
-    fn lower_stat(&self, path: &str) -> Option<crate::vfs::Stat> {
-        self.lower.as_ref()?.stat(path).ok().flatten()
+    /// Whether what the folder below has at `path` is a directory.
+    fn lower_kind(&self, path: &str) -> Option<bool> {
+        let stat = self.lower.as_ref()?.stat(path).ok().flatten()?;
+        Some(stat.filetype == FileType::Directory)
+    }
+
+    fn lower_dir(&self, path: &str) -> Option<Arc<Dir>> {
+        self.lower.as_ref()?.open(path).ok()
     }
 
     fn lower_names(&self, path: &str) -> Vec<(String, bool)> {
-        let names = |lower: &super::LowerFolder| -> Result<_, Errno> { lower.names(path) };
-        self.lower.as_ref().map(names).and_then(Result::ok).unwrap_or_default()
+        self.lower.as_ref().and_then(|lower| lower.names(path).ok()).unwrap_or_default()
     }
 }
 
-pub(super) fn join(path: &str, name: &str) -> String {
+fn is_file(dir: &Dir, name: &str) -> bool {
+    let stat = Name::parse(name).and_then(|name| host::look_up(dir, name)).ok().flatten();
+    stat.is_some_and(|stat| stat.filetype != FileType::Directory)
+}
+
+fn join(path: &str, name: &str) -> String {
     if path.is_empty() { name.to_owned() } else { format!("{path}/{name}") }
 }

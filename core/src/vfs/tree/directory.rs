@@ -23,15 +23,18 @@ pub(super) struct Directory {
     by_name: HashMap<Arc<str>, Slot>,
     by_cookie: BTreeMap<u64, (Arc<str>, NodeId)>,
     next_cookie: u64,
-    lower: Option<Box<LowerView>>,
+    /// Something in it or below it differs from the start, or did.
+    pub(super) touched: bool,
+    start: Option<Box<Start>>,
 }
 
-/// What a directory shows of the folder below it.
+/// What a directory held at the start: an overlay's folder below it, or the initial files of a
+/// memory mount.
 #[derive(Clone, Default)]
-struct LowerView {
+struct Start {
     /// Every name below has been looked up.
     complete: bool,
-    /// Names below that were removed or replaced.
+    /// Names of the start that were removed or replaced.
     hidden: BTreeSet<Arc<str>>,
 }
 
@@ -45,7 +48,8 @@ impl Directory {
             by_name: HashMap::new(),
             by_cookie: BTreeMap::new(),
             next_cookie: 0,
-            lower: None,
+            touched: false,
+            start: None,
         }
     }
 
@@ -74,45 +78,47 @@ impl Directory {
         self.by_name.insert(name, Slot { node, cookie, original, counted });
     }
 
-    /// Takes a name away, and hides what lies below it.
+    /// Takes a name away; one of the start is remembered as hidden.
     pub(super) fn remove(&mut self, name: &str) -> Option<Slot> {
         let (name, slot) = self.by_name.remove_entry(name)?;
         self.by_cookie.remove(&slot.cookie);
-        if let Some(lower) = self.lower.as_mut().filter(|_| slot.original) {
-            lower.hidden.insert(name);
+        if let Some(start) = self.start.as_mut().filter(|_| slot.original) {
+            start.hidden.insert(name);
         }
         Some(slot)
     }
 
+    /// Puts it over a folder of the host whose names are not known yet.
     pub(super) fn put_over_lower(&mut self) {
-        self.lower = Some(Box::default());
+        self.start = Some(Box::default());
     }
 
-    pub(super) fn is_over_lower(&self) -> bool {
-        self.lower.is_some()
+    /// Remembers which of its initial entries go.
+    pub(super) fn remember_start(&mut self) {
+        self.start = Some(Box::new(Start { complete: true, hidden: BTreeSet::new() }));
     }
 
     /// True when the folder below may have this name and nobody has looked yet.
     pub(super) fn may_have_more(&self, name: &str) -> bool {
-        self.lower.as_ref().is_some_and(|lower| !lower.complete && !lower.hidden.contains(name))
+        self.start.as_ref().is_some_and(|start| !start.complete && !start.hidden.contains(name))
     }
 
     /// True when the folder below may have names that nobody has looked up yet.
     pub(super) fn is_incomplete(&self) -> bool {
-        self.lower.as_ref().is_some_and(|lower| !lower.complete)
+        self.start.as_ref().is_some_and(|start| !start.complete)
     }
 
     pub(super) fn mark_complete(&mut self) {
-        if let Some(lower) = &mut self.lower {
-            lower.complete = true;
+        if let Some(start) = &mut self.start {
+            start.complete = true;
         }
     }
 
     pub(super) fn hides(&self, name: &str) -> bool {
-        self.lower.as_ref().is_some_and(|lower| lower.hidden.contains(name))
+        self.start.as_ref().is_some_and(|start| start.hidden.contains(name))
     }
 
     pub(super) fn hidden(&self) -> impl Iterator<Item = &Arc<str>> {
-        self.lower.iter().flat_map(|lower| lower.hidden.iter())
+        self.start.iter().flat_map(|start| start.hidden.iter())
     }
 }

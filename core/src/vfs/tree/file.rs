@@ -130,9 +130,13 @@ impl Tree {
     }
 
     fn mark_written(&mut self, node: NodeId, now: u64) {
-        self.touched = true;
         let node = &mut self.nodes[node];
-        node.written = true;
         (node.mtim, node.ctim) = (now, now);
+        if !std::mem::replace(&mut node.written, true) {
+            self.touched_everywhere |= node.lower_key.is_some();
+            if let Some(home) = node.home.clone() {
+                self.touch_home(&home);
+            }
+        }
     }
 }

@@ -69,15 +69,10 @@ impl LowerFolder {
 
     /// The names in the directory at `path`, and which of them are directories.
     pub(super) fn names(&self, path: &str) -> Result<Vec<(String, bool)>, Errno> {
-        let dir = self.open(path)?;
-        let with_type = |name: String| {
-            let is_dir = host::is_directory(&dir, Name::parse(&name)?)?;
-            Ok((name, is_dir))
-        };
-        host::names(&dir)?.into_iter().map(with_type).collect()
+        host::names(&*self.open(path)?)
     }
 
-    fn open(&self, path: &str) -> Result<Arc<Dir>, Errno> {
+    pub(super) fn open(&self, path: &str) -> Result<Arc<Dir>, Errno> {
         let mut at = self.root.clone();
         for name in path.split('/').filter(|name| !name.is_empty()) {
             at = Arc::new(host::open_dir(&at, Name::parse(name)?)?);

@@ -13,6 +13,7 @@ mod export;
 mod file;
 mod lower;
 mod node;
+mod spare;
 
 pub(super) use diff::Differences;
 pub(super) use node::NodeId;
@@ -38,18 +39,22 @@ pub(super) struct Tree {
     shared: HashMap<(u64, u64), NodeId>,
     /// The files that a memory mount started with.
     initial: BTreeSet<Arc<str>>,
-    /// Whether anything was changed; an untouched tree has no difference.
-    touched: bool,
+    /// Which directories differ is not known: one of the start was moved, or a file written that
+    /// has several names below.
+    touched_everywhere: bool,
 }
 
 impl Tree {
     /// An empty tree with these files, by their path below its root.
     pub(super) fn in_memory(files: Vec<(String, Bytes)>, now: u64, ledger: &mut Ledger) -> Result<Tree, String> {
         let mut tree = Tree::empty(None, now, ledger).map_err(|_| over_budget())?;
+        tree.nodes[tree.root].home = Some("".into());
+        if let Body::Dir(root) = &mut tree.nodes[tree.root].body {
+            root.remember_start();
+        }
         for (path, bytes) in files {
             tree.add_initial(&path, bytes, now, ledger)?;
         }
-        tree.touched = false;
         Ok(tree)
     }
 
@@ -74,8 +79,8 @@ impl Tree {
         if let Body::Dir(dir) = &mut nodes[root].body {
             dir.parent = root;
         }
-        nodes[root].links = 2;
-        Ok(Tree { nodes, root, lower, shared: HashMap::new(), initial: BTreeSet::new(), touched: false })
+        let (shared, initial) = (HashMap::new(), BTreeSet::new());
+        Ok(Tree { nodes, root, lower, shared, initial, touched_everywhere: false })
     }
 
     fn add_initial(&mut self, path: &str, bytes: Bytes, now: u64, ledger: &mut Ledger) -> Result<(), String> {
@@ -93,7 +98,7 @@ impl Tree {
                 Some(_) => return Err(clash()),
                 None => {
                     let content = || Body::File(Content::Shared(bytes.clone()));
-                    let body = if is_last { content() } else { Body::new_directory(at) };
+                    let body = if is_last { content() } else { Body::initial_directory(at) };
                     let stands_at = &home[..walked - 1];
                     at = self.insert_initial(at, name, stands_at, body, now, ledger).map_err(|_| over_budget())?;
                 }
@@ -107,11 +112,6 @@ impl Tree {
 
     pub(super) fn root(&self) -> NodeId {
         self.root
-    }
-
-    /// True for an overlay.
-    pub(super) fn is_overlay(&self) -> bool {
-        self.lower.is_some()
     }
 
     /// Finds a name in a directory.

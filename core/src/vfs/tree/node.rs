@@ -49,6 +49,13 @@ impl Body {
     pub(super) fn new_directory(parent: NodeId) -> Body {
         Body::Dir(Directory::new(Some(parent)))
     }
+
+    /// A directory that the initial files of a memory mount need.
+    pub(super) fn initial_directory(parent: NodeId) -> Body {
+        let mut directory = Directory::new(Some(parent));
+        directory.remember_start();
+        Body::Dir(directory)
+    }
 }
 
 /// All nodes of a tree.
