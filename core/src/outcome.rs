@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 /// How a run ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", tag = "kind", deny_unknown_fields)]
+#[serde(rename_all = "snake_case", tag = "kind", from = "StatusJson")]
 #[non_exhaustive]
 pub enum Status {
     /// The guest ended by itself.
@@ -36,6 +36,29 @@ pub enum Status {
     },
     /// The caller cancelled the run.
     Cancelled,
+}
+
+/// What is read: serde would ignore unknown fields of a variant that has none.
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case", tag = "kind", deny_unknown_fields)]
+enum StatusJson {
+    Exited { code: u32 },
+    Raised { r#type: String, message: String, traceback: String },
+    Exceeded { limit: LimitKey },
+    Trapped { reason: TrapReason },
+    Cancelled {},
+}
+
+impl From<StatusJson> for Status {
+    fn from(json: StatusJson) -> Status {
+        match json {
+            StatusJson::Exited { code } => Status::Exited { code },
+            StatusJson::Raised { r#type, message, traceback } => Status::Raised { r#type, message, traceback },
+            StatusJson::Exceeded { limit } => Status::Exceeded { limit },
+            StatusJson::Trapped { reason } => Status::Trapped { reason },
+            StatusJson::Cancelled {} => Status::Cancelled,
+        }
+    }
 }
 
 /// Why a guest stopped abnormally.
@@ -301,6 +324,10 @@ mod tests {
         assert_eq!(exceeded, serde_json::json!({"kind": "exceeded", "limit": "fuel"}));
         let trapped = serde_json::to_value(Status::Trapped { reason: TrapReason::StackOverflow }).unwrap();
         assert_eq!(trapped, serde_json::json!({"kind": "trapped", "reason": "stack_overflow"}));
-        assert!(serde_json::from_value::<Status>(serde_json::json!({"kind": "exited", "code": 0, "x": 1})).is_err());
+        for unknown in
+            [serde_json::json!({"kind": "exited", "code": 0, "x": 1}), serde_json::json!({"kind": "cancelled", "x": 1})]
+        {
+            assert!(serde_json::from_value::<Status>(unknown).is_err());
+        }
     }
 }
