@@ -11,6 +11,7 @@ use wasmtime_wasi::{FsPerms, WasiCtxBuilder};
 const ROUNDS: usize = 15;
 
 pub(crate) fn measure(figures: &mut Map<String, Value>) -> Result<(), Error> {
+    empty(figures)?;
     let guests =
         [("io_4k", include_str!("../guests/io.wat")), ("open_stat_close", include_str!("../guests/files.wat"))];
     for (name, text) in guests {
@@ -20,6 +21,17 @@ pub(crate) fn measure(figures: &mut Map<String, Value>) -> Result<(), Error> {
         compare(figures, name, ROUNDS, || ours(&image), || theirs.run())?;
     }
     Ok(())
+}
+
+/// What a sandbox and a run cost by themselves: a module that returns at once, over one memory
+/// mount, against an instance of wasmtime-wasi with one preopened folder.
+fn empty(figures: &mut Map<String, Value>) -> Result<(), Error> {
+    let text = r#"(module (memory (export "memory") 1) (func (export "_start")))"#;
+    let engine = Engine::builder().build()?;
+    let image = Image::command(&engine, "empty", text.as_bytes(), &Limits::new())?;
+    let theirs = Theirs::new(text)?;
+    let ours = || time(|| ours(&image).map(drop));
+    compare(figures, "empty_run", 500, ours, || theirs.run())
 }
 
 fn ours(image: &Image) -> Result<f64, Error> {
