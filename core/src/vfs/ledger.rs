@@ -1,5 +1,6 @@
 //! What the tree has spent of its quotas: every byte and node is taken here before it exists.
 
+use super::host::Charges;
 use super::{Errno, Quota};
 use crate::limits::Budget;
 use std::sync::Arc;
@@ -11,11 +12,13 @@ pub(super) struct Ledger {
     fs_nodes: u64,
     host: Arc<Budget>,
     host_bytes: u64,
+    /// What of it was for files of the host, over all mounts.
+    pub(super) charges: Charges,
 }
 
 impl Ledger {
     pub(super) fn new(quota: Quota, host: Arc<Budget>) -> Ledger {
-        Ledger { quota, fs_bytes: 0, fs_nodes: 0, host, host_bytes: 0 }
+        Ledger { quota, fs_bytes: 0, fs_nodes: 0, host, host_bytes: 0, charges: Charges::new() }
     }
 
     /// How many of `len` bytes may lie at `offset` of one file; `Fbig` when none may.
