@@ -20,6 +20,7 @@ mod host;
 mod ledger;
 mod mounts;
 mod namespace;
+mod pace;
 mod resolve;
 #[cfg(test)]
 mod tests;
@@ -29,6 +30,7 @@ pub(crate) use errno::Errno;
 pub(crate) use host::open_folder;
 #[allow(unused_imports)]
 pub(crate) use mounts::mount_points;
+pub(crate) use pace::Pace;
 
 use handles::{OpenDir, OpenFile, Slab};
 use ledger::Ledger;

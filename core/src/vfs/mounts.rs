@@ -5,7 +5,7 @@ use super::host::{Folder, open_folder};
 use super::ledger::Ledger;
 use super::namespace::{At, MountId, Namespace};
 use super::tree::Tree;
-use super::{Bytes, Errno, MountPoint, Now, Quota, SetTime, Source, Vfs};
+use super::{Bytes, Errno, MountPoint, Now, Pace, Quota, SetTime, Source, Vfs};
 use crate::error::{Error, Result};
 use crate::limits::Budget;
 use crate::policy::{self, Access, GuestPath};
@@ -67,6 +67,11 @@ impl Vfs {
         problems.finish()?;
         let (dirs, files) = (Slab::new(), Slab::new());
         Ok(Vfs { namespace, mounts: joined, dirs, files, ledger, now, born_ns, visited: Vec::new() })
+    }
+
+    /// Sets who may end a call in the middle of its work; nobody, to begin with.
+    pub(crate) fn set_pace(&mut self, pace: Option<Box<dyn Pace>>) {
+        self.ledger.pace = pace;
     }
 
     /// The tree of a mount, with what a change of it needs.

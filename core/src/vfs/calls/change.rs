@@ -4,6 +4,7 @@ use crate::policy::GuestPath;
 use crate::vfs::host::Folder;
 use crate::vfs::ledger::Ledger;
 use crate::vfs::namespace::{At, Place};
+use crate::vfs::pace::cost;
 use crate::vfs::resolve::{Follow, Found, Last, Leaf, Spot};
 use crate::vfs::tree::{NodeId, Tree};
 use crate::vfs::{Access, Backend, DirHandle, Errno, MountId, Vfs};
@@ -168,7 +169,11 @@ impl Vfs {
         let mount = mount_of(place).ok_or(Errno::Rofs)?;
         match (&mut self.mounts[mount.0 as usize].backend, &place.at) {
             (Backend::Tree(tree), At::Tree { node, .. }) => Ok(Within::Tree(tree, *node, ledger)),
-            (Backend::Host(folder), At::Host { dir, .. }) => Ok(Within::Host(folder, dir.clone(), ledger)),
+            (Backend::Host(folder), At::Host { dir, .. }) => {
+                // Removing a large file takes the host long, and a full journal any change.
+                ledger.spend(cost::LOOK)?;
+                Ok(Within::Host(folder, dir.clone(), ledger))
+            }
             _ => Err(Errno::Io),
         }
     }

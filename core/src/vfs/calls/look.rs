@@ -125,6 +125,7 @@ impl Vfs {
         let mut below = Vec::with_capacity(children.len());
         for (name, child) in children {
             let shown = match self.look_up(place, &name) {
+                Err(Errno::Intr) => return Err(Errno::Intr),
                 Ok(Some(Found::Dir(found))) if self.namespace.mount_at(child).is_some() => {
                     let ino = self.stat_place(&found).map_or(Namespace::ino(child), |stat| stat.ino);
                     Some((name, ino))

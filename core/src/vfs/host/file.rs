@@ -5,6 +5,7 @@ use super::charges::FileKey;
 use super::errors::{from_io, from_kernel};
 use super::folder::{Folder, timestamps};
 use crate::vfs::ledger::Ledger;
+use crate::vfs::pace::cost;
 use crate::vfs::{Errno, SetTime, Stat};
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
@@ -98,6 +99,7 @@ impl Folder {
 
     pub(in crate::vfs) fn set_size(&self, file: &HostFile, size: u64, ledger: &mut Ledger) -> Result<(), Errno> {
         ledger.check_length(size)?;
+        ledger.spend(cost::LOOK)?;
         let before = file.stat()?.size;
         let growth = size.saturating_sub(before);
         ledger.take_growth(growth)?;
