@@ -119,6 +119,9 @@ impl WasiCtx {
             close(&mut self.vfs, descriptor);
         }
         self.vfs.set_pace(None);
+        if let Some(error) = self.stdin.problem() {
+            tracing::warn!(%error, "standard input of a guest could not be read");
+        }
         Parts {
             vfs: self.vfs,
             stdout: self.stdout.finish(),
