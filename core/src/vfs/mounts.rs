@@ -32,7 +32,7 @@ impl Mount {
     pub(super) fn root(&self, mount: MountId) -> At {
         match &self.backend {
             Backend::Tree(tree) => At::Tree { mount, node: tree.root() },
-            Backend::Host(folder) => At::Host { mount, dir: folder.root.clone() },
+            Backend::Host(folder) => At::Host { mount, dir: folder.root.clone(), depth: 0 },
         }
     }
 }

@@ -162,12 +162,13 @@ impl Vfs {
                     filetype => Found::Leaf(Leaf::Node { node, filetype }),
                 })
             }
-            At::Host { mount, dir } => {
+            At::Host { mount, dir, depth } => {
                 self.ledger.spend(cost::HOST_STEP)?;
                 match host::look_up(dir, Name::parse(name)?)? {
                     Some(stat) if stat.filetype == FileType::Directory => {
                         let dir = Folder::enter(dir, name)?;
-                        Some(Found::Dir(Place { point, at: At::Host { mount: *mount, dir } }))
+                        let at = At::Host { mount: *mount, dir, depth: depth + 1 };
+                        Some(Found::Dir(Place { point, at }))
                     }
                     other => other.map(|stat| Found::Leaf(Leaf::Host(stat))),
                 }

@@ -93,7 +93,11 @@ impl Vfs {
             (Within::Tree(tree, node, ledger), At::Tree { node: to, .. }) => {
                 tree.rename(node, from_name, *to, to_name, now, ledger)
             }
-            (Within::Host(folder, dir, ledger), At::Host { dir: to, .. }) => {
+            (Within::Host(folder, dir, ledger), At::Host { dir: to, depth: to_depth, .. }) => {
+                let stays = matches!(&from.parent.at, At::Host { depth, .. } if depth == to_depth);
+                if moves_dir && !stays {
+                    folder.check_change_of_depth()?;
+                }
                 folder.rename(&dir, from_name, to, to_name, ledger)
             }
             _ => Err(Errno::Xdev),

@@ -32,7 +32,7 @@ impl Vfs {
                 self.tree(*mount)?.set_times(*node, atim, mtim);
                 Ok(())
             }
-            (Found::Leaf(_), At::Host { mount, dir }, Last::Name(name)) => {
+            (Found::Leaf(_), At::Host { mount, dir, .. }, Last::Name(name)) => {
                 self.check_writable(&spot.parent)?;
                 match &self.mounts[mount.0 as usize].backend {
                     Backend::Host(folder) => folder.set_times(dir, Some(name), atim, mtim),
@@ -242,7 +242,7 @@ impl Vfs {
                 self.tree(*mount)?.set_times(*node, atim, mtim);
                 Ok(())
             }
-            At::Host { mount, dir } => match &self.mounts[mount.0 as usize].backend {
+            At::Host { mount, dir, .. } => match &self.mounts[mount.0 as usize].backend {
                 Backend::Host(folder) => folder.set_times(dir, None, atim, mtim),
                 Backend::Tree(_) => Err(Errno::Io),
             },

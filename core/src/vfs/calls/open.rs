@@ -123,7 +123,7 @@ impl Vfs {
                 tree.open(*node);
                 Ok(self.insert_file(*mount, OpenOn::Tree { node: *node, lower }, flags))
             }
-            (At::Host { mount, dir }, Leaf::Host(_)) => {
+            (At::Host { mount, dir, .. }, Leaf::Host(_)) => {
                 let Backend::Host(folder) = &mut self.mounts[mount.0 as usize].backend else { return Err(Errno::Io) };
                 let file = folder.open(dir, name, flags.read, flags.write, flags.truncate, &mut self.ledger)?;
                 Ok(self.insert_file(*mount, OpenOn::Host(file), flags))
@@ -142,7 +142,7 @@ impl Vfs {
                 tree.open(node);
                 Ok(self.insert_file(*mount, OpenOn::Tree { node, lower: None }, flags))
             }
-            At::Host { mount, dir } => {
+            At::Host { mount, dir, .. } => {
                 let Backend::Host(folder) = &mut self.mounts[mount.0 as usize].backend else { return Err(Errno::Io) };
                 let file = folder.create(dir, name, flags.read, flags.write, &mut self.ledger)?;
                 Ok(self.insert_file(*mount, OpenOn::Host(file), flags))

@@ -1,6 +1,6 @@
 //! One host folder that is mounted: what a guest may change in it, and what that is charged.
 
-use super::at::{Name, create_regular, look_up, open_dir, open_regular};
+use super::at::{Name, create_regular, look_up, open_dir, open_regular, read_link, stat_dir};
 use super::errors::from_kernel;
 use super::file::HostFile;
 use crate::vfs::ledger::Ledger;
@@ -72,7 +72,7 @@ impl Folder {
         name: &str,
         ledger: &mut Ledger,
     ) -> Result<(), Errno> {
-        if !self.symlinks && target.split('/').any(|part| part == "..") {
+        if !self.symlinks && climbs(target) {
             return Err(Errno::Perm);
         }
         let name = Name::parse(name)?;
@@ -88,6 +88,9 @@ impl Folder {
         ledger: &mut Ledger,
     ) -> Result<(), Errno> {
         let (from_name, to_name) = (Name::parse(from_name)?, Name::parse(to_name)?);
+        if let Some(linked) = look_up(from, from_name)? {
+            self.check_moving(&linked, from, from_name, to)?;
+        }
         self.create_named(to, to_name, ledger, |name| {
             rustix::fs::linkat(from, from_name.as_str(), to, name, AtFlags::empty())
         })
@@ -111,6 +114,9 @@ impl Folder {
     ) -> Result<(), Errno> {
         let (from_name, to_name) = (Name::parse(from_name)?, Name::parse(to_name)?);
         let moved = look_up(from, from_name)?;
+        if let Some(moved) = &moved {
+            self.check_moving(moved, from, from_name, to)?;
+        }
         let replaced = look_up(to, to_name)?;
         rustix::fs::renameat(from, from_name.as_str(), to, to_name.as_str()).map_err(from_kernel)?;
         let key = |stat: &Stat| (stat.dev, stat.ino);
@@ -118,6 +124,31 @@ impl Folder {
             ledger.unnamed(key(&replaced), is_last_name(&replaced));
         }
         Ok(())
+    }
+
+    /// Refuses to move a symlink that could point out of the folder from its new place: programs
+    /// of the host would follow it there.
+    fn check_moving(&self, moved: &Stat, from: &Dir, name: Name<'_>, to: &Dir) -> Result<(), Errno> {
+        if self.symlinks || moved.filetype != FileType::SymbolicLink {
+            return Ok(());
+        }
+        let (from_stat, to_stat) = (stat_dir(from)?, stat_dir(to)?);
+        if (from_stat.dev, from_stat.ino) == (to_stat.dev, to_stat.ino) {
+            return Ok(());
+        }
+        match read_link(from, name) {
+            Ok(target) if !climbs(&target) && !target.starts_with('/') => Ok(()),
+            // What is not UTF-8 may have any target.
+            Ok(_) | Err(Errno::Ilseq) => Err(Errno::Perm),
+            Err(errno) => Err(errno),
+        }
+    }
+
+    /// Refuses to move a directory nearer to the root or away from it: nobody looks through it for
+    /// symlinks that climb, and what a handle knows of its own depth stays true. `Xdev` makes
+    /// programs copy instead.
+    pub(in crate::vfs) fn check_change_of_depth(&self) -> Result<(), Errno> {
+        if self.symlinks { Ok(()) } else { Err(Errno::Xdev) }
     }
 
     /// Sets the times of an entry itself, also when it is a symlink.
@@ -161,6 +192,10 @@ impl Folder {
     pub(in crate::vfs) fn enter(dir: &Dir, name: &str) -> Result<Arc<Dir>, Errno> {
         open_dir(dir, Name::parse(name)?).map(Arc::new)
     }
+}
+
+fn climbs(target: &str) -> bool {
+    target.split('/').any(|part| part == "..")
 }
 
 fn is_last_name(stat: &Stat) -> bool {
