@@ -33,6 +33,7 @@ pub(crate) use mounts::mount_points;
 pub(crate) use pace::Pace;
 
 use handles::{OpenDir, OpenFile, Slab};
+use host::Inodes;
 use ledger::Ledger;
 use mounts::{Backend, Mount};
 use namespace::{MountId, Namespace, Place};
@@ -154,6 +155,7 @@ pub(crate) struct Vfs {
     dirs: Slab<OpenDir>,
     files: Slab<OpenFile>,
     ledger: Ledger,
+    inodes: Inodes,
     now: Arc<dyn Now>,
     /// When the tree was made: the time stamps of directories that no mount has.
     born_ns: u64,

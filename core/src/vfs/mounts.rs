@@ -1,7 +1,7 @@
 //! From the mounts of a policy to one tree.
 
 use super::handles::Slab;
-use super::host::{Folder, open_folder};
+use super::host::{Folder, Inodes, open_folder};
 use super::ledger::Ledger;
 use super::namespace::{At, MountId, Namespace};
 use super::tree::Tree;
@@ -65,8 +65,17 @@ impl Vfs {
             }
         }
         problems.finish()?;
-        let (dirs, files) = (Slab::new(), Slab::new());
-        Ok(Vfs { namespace, mounts: joined, dirs, files, ledger, now, born_ns, visited: Vec::new() })
+        Ok(Vfs {
+            namespace,
+            mounts: joined,
+            dirs: Slab::new(),
+            files: Slab::new(),
+            ledger,
+            inodes: Inodes::default(),
+            now,
+            born_ns,
+            visited: Vec::new(),
+        })
     }
 
     /// Sets who may end a call in the middle of its work; nobody, to begin with.

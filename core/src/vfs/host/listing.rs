@@ -1,6 +1,6 @@
 //! The names of a host folder at one moment, so that cookies stay true while it changes.
 
-use super::at::{Name, filetype, is_directory, look_up, reopen_to_list};
+use super::at::{Name, filetype, is_directory, look_up, reopen_to_list, stat_dir};
 use super::errors::from_kernel;
 use crate::vfs::ledger::Ledger;
 use crate::vfs::pace::cost;
@@ -10,6 +10,8 @@ use std::collections::BTreeMap;
 
 /// A sorted listing; its memory is charged until it is [given back](Listing::release).
 pub(in crate::vfs) struct Listing {
+    /// The host's device of the folder.
+    pub(in crate::vfs) dev: u64,
     pub(in crate::vfs) entries: Vec<Listed>,
     charged: u64,
 }
@@ -26,7 +28,7 @@ const ENTRY_BYTES: u64 = 96;
 
 impl Listing {
     pub(in crate::vfs) fn take(dir: &Dir, ledger: &mut Ledger) -> Result<Listing, Errno> {
-        let mut listing = Listing { entries: Vec::new(), charged: 0 };
+        let mut listing = Listing { dev: stat_dir(dir)?.dev, entries: Vec::new(), charged: 0 };
         match listing.fill(dir, ledger) {
             Ok(()) => Ok(listing),
             Err(errno) => {

@@ -12,6 +12,7 @@ mod charges;
 mod errors;
 mod file;
 mod folder;
+mod inodes;
 mod listing;
 mod target;
 
@@ -20,5 +21,6 @@ pub(super) use at::{Name, look_up, open_dir, open_regular, read_fully_at, read_l
 pub(super) use charges::Charges;
 pub(super) use file::HostFile;
 pub(super) use folder::Folder;
+pub(super) use inodes::Inodes;
 pub(super) use listing::{Listing, names};
 pub(super) use target::Target;

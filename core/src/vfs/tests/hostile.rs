@@ -249,3 +249,43 @@ fn many_opens_leave_no_descriptor_behind() {
         assert_eq!(descriptors_into(&folder), 0);
     }
 }
+
+#[test]
+fn inode_numbers_of_the_host_are_not_shown_and_still_tell_files_apart() {
+    use std::os::unix::fs::MetadataExt as _;
+    let fill = |folder: &Path| {
+        fs::create_dir(folder.join("dir")).unwrap();
+        (0..50).for_each(|index| fs::write(folder.join(format!("file{index}")), "").unwrap());
+        fs::hard_link(folder.join("file7"), folder.join("dir/hard")).unwrap();
+    };
+    let mut world = World::with(Kind::Host, GENEROUS, fill);
+    let hosts: Vec<_> = snapshot(&world.folder()).into_keys().collect();
+    let hosts = hosts.iter().map(|name| fs::symlink_metadata(world.folder().join(name)).unwrap().ino());
+    let hosts: std::collections::BTreeSet<_> = hosts
+        .chain([fs::metadata(world.folder()).unwrap().ino(), fs::metadata(world.host.path()).unwrap().ino()])
+        .collect();
+    let root = world.dir(".");
+    let mut listed = BTreeMap::new();
+    world
+        .vfs
+        .read_dir(&root, 0, &mut |entry| {
+            listed.insert(entry.name.to_owned(), entry.ino);
+            ControlFlow::Continue(())
+        })
+        .unwrap();
+    for (name, ino) in &listed {
+        assert!(!hosts.contains(ino), "{name}");
+        let path = if name == ".." { "." } else { name.as_str() };
+        assert_eq!(world.stat(path).unwrap().ino, *ino, "{name}");
+    }
+    let different: std::collections::BTreeSet<_> = listed.values().collect();
+    assert_eq!((listed.len(), different.len()), (53, 52), "only . and .. are the same");
+    assert_eq!(world.stat("dir/hard").unwrap().ino, listed["file7"]);
+    assert_ne!(world.stat("file1").unwrap().ino, listed["file7"]);
+    let file = world.file("dir/../file7", READ);
+    assert_eq!(world.vfs.file_stat(&file).unwrap(), world.stat("dir/hard").unwrap());
+    world.vfs.close_file(file);
+    let dir = host::open_folder(&world.folder()).unwrap();
+    let (mut other, root, _) = single(Source::Host { dir, access: Access::ReadOnly, symlinks: false }, GENEROUS);
+    assert_ne!(other.path_stat(&root, "file7", false).unwrap().ino, listed["file7"], "another sandbox, other numbers");
+}
