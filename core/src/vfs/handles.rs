@@ -3,7 +3,6 @@
 use super::host::{HostFile, Listing};
 use super::namespace::{MountId, Place};
 use super::tree::NodeId;
-use std::fs::File;
 
 /// An open directory.
 pub(super) struct OpenDir {
@@ -23,7 +22,7 @@ pub(super) struct OpenFile {
 /// Where an open file's content is.
 pub(super) enum OpenOn {
     /// A node of a tree, with the file below it while nothing was written.
-    Tree { node: NodeId, lower: Option<File> },
+    Tree { node: NodeId, lower: Option<HostFile> },
     /// A file of the host.
     Host(HostFile),
 }

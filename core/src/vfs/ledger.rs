@@ -1,6 +1,7 @@
 //! What the tree has spent of its quotas: every byte and node is taken here before it exists.
 
-use super::{Errno, Quota};
+use super::host::Charges;
+use super::{Errno, Pace, Quota};
 use crate::limits::Budget;
 use std::sync::Arc;
 
@@ -11,11 +12,15 @@ pub(super) struct Ledger {
     fs_nodes: u64,
     host: Arc<Budget>,
     host_bytes: u64,
+    /// What of it was for files of the host, over all mounts.
+    pub(super) charges: Charges,
+    /// Who may end a call in the middle of its work.
+    pub(super) pace: Option<Box<dyn Pace>>,
 }
 
 impl Ledger {
     pub(super) fn new(quota: Quota, host: Arc<Budget>) -> Ledger {
-        Ledger { quota, fs_bytes: 0, fs_nodes: 0, host, host_bytes: 0 }
+        Ledger { quota, fs_bytes: 0, fs_nodes: 0, host, host_bytes: 0, charges: Charges::new(), pace: None }
     }
 
     /// How many of `len` bytes may lie at `offset` of one file; `Fbig` when none may.

@@ -20,6 +20,7 @@ mod host;
 mod ledger;
 mod mounts;
 mod namespace;
+mod pace;
 mod resolve;
 #[cfg(test)]
 mod tests;
@@ -29,8 +30,10 @@ pub(crate) use errno::Errno;
 pub(crate) use host::open_folder;
 #[allow(unused_imports)]
 pub(crate) use mounts::mount_points;
+pub(crate) use pace::Pace;
 
 use handles::{OpenDir, OpenFile, Slab};
+use host::Inodes;
 use ledger::Ledger;
 use mounts::{Backend, Mount};
 use namespace::{MountId, Namespace, Place};
@@ -152,6 +155,7 @@ pub(crate) struct Vfs {
     dirs: Slab<OpenDir>,
     files: Slab<OpenFile>,
     ledger: Ledger,
+    inodes: Inodes,
     now: Arc<dyn Now>,
     /// When the tree was made: the time stamps of directories that no mount has.
     born_ns: u64,

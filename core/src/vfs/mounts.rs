@@ -1,11 +1,11 @@
 //! From the mounts of a policy to one tree.
 
 use super::handles::Slab;
-use super::host::{Folder, open_folder};
+use super::host::{Folder, Inodes, open_folder};
 use super::ledger::Ledger;
 use super::namespace::{At, MountId, Namespace};
 use super::tree::Tree;
-use super::{Bytes, Errno, MountPoint, Now, Quota, SetTime, Source, Vfs};
+use super::{Bytes, Errno, MountPoint, Now, Pace, Quota, SetTime, Source, Vfs};
 use crate::error::{Error, Result};
 use crate::limits::Budget;
 use crate::policy::{self, Access, GuestPath};
@@ -32,7 +32,7 @@ impl Mount {
     pub(super) fn root(&self, mount: MountId) -> At {
         match &self.backend {
             Backend::Tree(tree) => At::Tree { mount, node: tree.root() },
-            Backend::Host(folder) => At::Host { mount, dir: folder.root.clone() },
+            Backend::Host(folder) => At::Host { mount, dir: folder.root.clone(), depth: 0 },
         }
     }
 }
@@ -65,8 +65,22 @@ impl Vfs {
             }
         }
         problems.finish()?;
-        let (dirs, files) = (Slab::new(), Slab::new());
-        Ok(Vfs { namespace, mounts: joined, dirs, files, ledger, now, born_ns, visited: Vec::new() })
+        Ok(Vfs {
+            namespace,
+            mounts: joined,
+            dirs: Slab::new(),
+            files: Slab::new(),
+            ledger,
+            inodes: Inodes::default(),
+            now,
+            born_ns,
+            visited: Vec::new(),
+        })
+    }
+
+    /// Sets who may end a call in the middle of its work; nobody, to begin with.
+    pub(crate) fn set_pace(&mut self, pace: Option<Box<dyn Pace>>) {
+        self.ledger.pace = pace;
     }
 
     /// The tree of a mount, with what a change of it needs.

@@ -32,7 +32,12 @@ pub(super) enum At {
     /// A directory in memory.
     Tree { mount: MountId, node: NodeId },
     /// A directory of the host.
-    Host { mount: MountId, dir: Arc<Dir> },
+    Host {
+        mount: MountId,
+        dir: Arc<Dir>,
+        /// Directories between it and the mount's root.
+        depth: u32,
+    },
 }
 
 /// All points.

@@ -6,6 +6,7 @@
 
 use super::host::{self, Folder, Name};
 use super::namespace::{At, Place};
+use super::pace::cost;
 use super::tree::NodeId;
 use super::{Backend, DirHandle, Errno, FileType, Stat, Vfs};
 use crate::policy::GuestPath;
@@ -100,6 +101,7 @@ impl Vfs {
         let mut held = 0;
         let mut last = Last::Dot;
         for _ in 0..MOST_STEPS {
+            self.ledger.spend(cost::STEP)?;
             let Some(name) = walk.next() else {
                 return Ok(Spot { found: Some(Found::Dir(here.clone())), parent: here, last, slash: false });
             };
@@ -160,13 +162,17 @@ impl Vfs {
                     filetype => Found::Leaf(Leaf::Node { node, filetype }),
                 })
             }
-            At::Host { mount, dir } => match host::look_up(dir, Name::parse(name)?)? {
-                Some(stat) if stat.filetype == FileType::Directory => {
-                    let dir = Folder::enter(dir, name)?;
-                    Some(Found::Dir(Place { point, at: At::Host { mount: *mount, dir } }))
+            At::Host { mount, dir, depth } => {
+                self.ledger.spend(cost::HOST_STEP)?;
+                match host::look_up(dir, Name::parse(name)?)? {
+                    Some(stat) if stat.filetype == FileType::Directory => {
+                        let dir = Folder::enter(dir, name)?;
+                        let at = At::Host { mount: *mount, dir, depth: depth + 1 };
+                        Some(Found::Dir(Place { point, at }))
+                    }
+                    other => other.map(|stat| Found::Leaf(Leaf::Host(stat))),
                 }
-                other => other.map(|stat| Found::Leaf(Leaf::Host(stat))),
-            },
+            }
         };
         Ok(found.or_else(|| point.map(|_| Found::Dir(Place { point, at: At::Synthetic }))))
     }

@@ -7,12 +7,12 @@ use super::random::Random;
 use super::stdin::{Input, Stdin};
 use super::stdio::{Capture, Captured};
 use super::table::Table;
-use super::{Clock, Interrupt, Stop};
-use crate::error::{Error, Result};
+use super::{Clock, Failure, Interrupt, Stop};
+use crate::error::Error;
 use crate::limits::{Budget, LimitKey, Limits};
 use crate::outcome::Denial;
 use crate::policy::Seed;
-use crate::vfs::{Errno, Vfs};
+use crate::vfs::{Errno, Pace, Vfs};
 use std::sync::Arc;
 
 /// Credit between two looks at the deadline. Calls without further work take tens of
@@ -76,7 +76,7 @@ impl WasiCtx {
     /// # Errors
     /// `environment_invalid`; `mount_invalid` when there are more mounts than `open_files` or
     /// `host_bytes` allow; `host_io` when the operating system gives no randomness.
-    pub(crate) fn new(setup: Setup) -> Result<WasiCtx> {
+    pub(crate) fn new(setup: Setup) -> crate::Result<WasiCtx> {
         let Setup { args, env, mut vfs, clock, seed, stdin, limits, host_bytes, interrupt } = setup;
         let output_bytes = limits.value(LimitKey::OutputBytes);
         let mut table = Table::new(limits.value(LimitKey::OpenFiles), host_bytes.clone());
@@ -87,6 +87,7 @@ impl WasiCtx {
         for (path, handle) in vfs.preopens() {
             open(&mut table, path.as_str(), Descriptor::preopen(path.as_str(), handle))?;
         }
+        vfs.set_pace(Some(Box::new(Credit::new(interrupt.clone()))));
         Ok(WasiCtx {
             args: Strings::arguments(&args)?,
             env: Strings::environment(&env)?,
@@ -103,10 +104,23 @@ impl WasiCtx {
         })
     }
 
+    /// Ends the run where a call was interrupted because it must stop. A signal of the host's own
+    /// stays the guest's to handle.
+    pub(super) fn end_if_stopped<T>(&self, result: Result<T, Failure>) -> Result<T, Failure> {
+        if let Err(Failure::Errno(Errno::Intr)) = result {
+            self.interrupt.check()?;
+        }
+        result
+    }
+
     /// Closes every descriptor and ends the streams.
     pub(crate) fn into_parts(mut self) -> Parts {
         for descriptor in self.table.drain() {
             close(&mut self.vfs, descriptor);
+        }
+        self.vfs.set_pace(None);
+        if let Some(error) = self.stdin.problem() {
+            tracing::warn!(%error, "standard input of a guest could not be read");
         }
         Parts {
             vfs: self.vfs,
@@ -125,7 +139,7 @@ pub(super) struct Credit {
 }
 
 impl Credit {
-    fn new(interrupt: Arc<Interrupt>) -> Credit {
+    pub(super) fn new(interrupt: Arc<Interrupt>) -> Credit {
         Credit { left: CREDIT, interrupt }
     }
 
@@ -155,6 +169,12 @@ impl Credit {
     }
 }
 
+impl Pace for Credit {
+    fn spend(&mut self, cost: u32) -> Result<(), Errno> {
+        Credit::spend(self, cost).map_err(|_| Errno::Intr)
+    }
+}
+
 /// Gives what a descriptor stood for back to the file tree.
 pub(super) fn close(vfs: &mut Vfs, descriptor: Descriptor) {
     match descriptor.kind {
@@ -164,7 +184,7 @@ pub(super) fn close(vfs: &mut Vfs, descriptor: Descriptor) {
     }
 }
 
-fn open(table: &mut Table, path: &str, descriptor: Descriptor) -> Result<()> {
+fn open(table: &mut Table, path: &str, descriptor: Descriptor) -> crate::Result<()> {
     let refused = |errno| {
         let limit = if errno == Errno::Mfile { LimitKey::OpenFiles } else { LimitKey::HostBytes };
         Error::MountInvalid { guest: path.to_owned(), reason: format!("`{limit}` does not allow one more descriptor") }

@@ -2,18 +2,20 @@
 
 use super::abi::{self, FdFlags, FstFlags, Rights};
 use super::context::{close, cost};
-use super::descriptor::{Dir, Kind};
+use super::descriptor::{Dir, File, Kind};
 use super::{Failure, GuestMemory, WasiCtx};
 use crate::vfs::{Errno, FileType, SetTime, Stat};
 
 impl WasiCtx {
     pub(super) fn fd_close(&mut self, _: GuestMemory<'_>, fd: u32) -> Result<(), Failure> {
+        self.pay_to_close(fd)?;
         let descriptor = self.table.remove(fd)?;
         close(&mut self.vfs, descriptor);
         Ok(())
     }
 
     pub(super) fn fd_renumber(&mut self, _: GuestMemory<'_>, from: u32, to: u32) -> Result<(), Failure> {
+        self.pay_to_close(to)?;
         if let Some(replaced) = self.table.renumber(from, to)? {
             close(&mut self.vfs, replaced);
         }
@@ -124,6 +126,14 @@ impl WasiCtx {
             return Err(Errno::NameTooLong.into());
         }
         Ok(memory.write(at, path.as_bytes())?)
+    }
+
+    /// The last handle of a file that was removed on the host frees its content.
+    fn pay_to_close(&mut self, fd: u32) -> Result<(), Failure> {
+        match &self.table.descriptor(fd)?.kind {
+            Kind::File(File { on_host: true, .. }) => Ok(self.credit.spend(cost::UNBOUNDED)?),
+            _ => Ok(()),
+        }
     }
 
     /// Where the guest sees a directory that was open from the start.

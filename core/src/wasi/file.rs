@@ -3,7 +3,7 @@
 use super::abi::{ADVICE_MAX, FdFlags, Rights, Whence};
 use super::context::cost;
 use super::descriptor::{File, Kind};
-use super::guest::Iovecs;
+use super::guest::{Iovecs, MAX_IOVECS};
 use super::stdin::Ready;
 use super::{Failure, GuestMemory, WasiCtx};
 use crate::vfs::{Errno, FileHandle, Vfs};
@@ -30,7 +30,7 @@ impl WasiCtx {
         iovs_len: u32,
         out: u32,
     ) -> Result<Read, Failure> {
-        let iovecs = memory.iovecs(iovs, iovs_len)?;
+        let iovecs = self.iovecs(memory, iovs, iovs_len)?;
         memory.range(out, 4)?;
         let descriptor = self.table.descriptor_mut(fd)?;
         let flags = descriptor.flags;
@@ -63,7 +63,7 @@ impl WasiCtx {
         offset: u64,
         out: u32,
     ) -> Result<(), Failure> {
-        let iovecs = memory.iovecs(iovs, iovs_len)?;
+        let iovecs = self.iovecs(&memory, iovs, iovs_len)?;
         memory.range(out, 4)?;
         let descriptor = self.table.descriptor_mut(fd)?;
         if matches!(descriptor.kind, Kind::Stdin) {
@@ -83,7 +83,7 @@ impl WasiCtx {
         iovs_len: u32,
         out: u32,
     ) -> Result<(), Failure> {
-        let iovecs = memory.iovecs(iovs, iovs_len)?;
+        let iovecs = self.iovecs(&memory, iovs, iovs_len)?;
         memory.range(out, 4)?;
         let descriptor = self.table.descriptor_mut(fd)?;
         let len = match &descriptor.kind {
@@ -110,7 +110,7 @@ impl WasiCtx {
         offset: u64,
         out: u32,
     ) -> Result<(), Failure> {
-        let iovecs = memory.iovecs(iovs, iovs_len)?;
+        let iovecs = self.iovecs(&memory, iovs, iovs_len)?;
         memory.range(out, 4)?;
         let descriptor = self.table.descriptor_mut(fd)?;
         if matches!(descriptor.kind, Kind::Stdout | Kind::Stderr) {
@@ -140,7 +140,10 @@ impl WasiCtx {
         let base = match whence {
             Whence::Set => 0,
             Whence::Current => file.position,
-            Whence::End => self.vfs.file_stat(&file.handle)?.size,
+            Whence::End => {
+                self.credit.spend(cost::DISK)?;
+                self.vfs.file_stat(&file.handle)?.size
+            }
         };
         let position =
             base.checked_add_signed(offset).filter(|position| *position <= MAX_POSITION).ok_or(Errno::Inval)?;
@@ -198,13 +201,19 @@ impl WasiCtx {
     /// Directories have nothing to write back; programs that sync them after a rename must not
     /// fail for it.
     fn sync(&mut self, fd: u32, right: Rights, data_only: bool) -> Result<(), Failure> {
-        self.credit.spend(cost::DISK)?;
+        self.credit.spend(cost::UNBOUNDED)?;
         let descriptor = self.table.descriptor_mut(fd)?;
         if matches!(descriptor.kind, Kind::Dir(_)) {
             return Ok(descriptor.require(right)?);
         }
         let (file, _) = descriptor.file(right, Errno::NotCapable)?;
         Ok(self.vfs.sync(&file.handle, data_only)?)
+    }
+
+    /// Checks the buffers of a call, each of which costs as much as a call by itself.
+    fn iovecs(&mut self, memory: &GuestMemory<'_>, at: u32, count: u32) -> Result<Iovecs, Failure> {
+        self.credit.spend(count.min(MAX_IOVECS))?;
+        Ok(memory.iovecs(at, count)?)
     }
 
     /// Reads what is there; `None` if that is nothing yet.
@@ -262,7 +271,7 @@ impl WasiCtx {
             Ok((written, offset.saturating_add(written as u64)))
         })?;
         if flags.intersects(FdFlags::SYNC | FdFlags::DSYNC) {
-            self.credit.spend(cost::DISK)?;
+            self.credit.spend(cost::UNBOUNDED)?;
             let (file, _) = self.table.descriptor_mut(fd)?.file(Rights::FD_WRITE, Errno::Badf)?;
             self.vfs.sync(&file.handle, !flags.contains(FdFlags::SYNC))?;
         }
@@ -285,7 +294,7 @@ impl WasiCtx {
         if offset > MAX_POSITION {
             return Err(Errno::Inval.into());
         }
-        let disk = if file.on_host { cost::DISK } else { 0 };
+        let disk = if file.on_host { cost::UNBOUNDED } else { 0 };
         let mut done = 0u32;
         for index in 0..iovecs.count {
             let (mut at, mut left) = memory.iovec(iovecs, index)?;
@@ -296,7 +305,7 @@ impl WasiCtx {
                 let moved = memory.slice_mut(at, chunk).and_then(|buffer| step(vfs, &file.handle, offset, buffer));
                 let (moved, after) = match moved {
                     Ok((moved, after)) => (moved as u32, after),
-                    Err(errno) if done == 0 => return Err(errno.into()),
+                    Err(errno) if done == 0 || errno == Errno::Intr => return Err(errno.into()),
                     Err(_) => return Ok((done, offset)),
                 };
                 offset = after;

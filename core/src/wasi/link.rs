@@ -28,7 +28,8 @@ macro_rules! functions {
         $linker.func_wrap(MODULE, stringify!($name), |mut caller: Caller<'_, T>, $($arg: $ty),*| {
             let (memory, ctx) = enter(&mut caller);
             let spent = ctx.credit.spend(cost::CALL);
-            answer(spent.map_err(Failure::from).and_then(|()| ctx.$name(memory, $($arg),*)))
+            let done = spent.map_err(Failure::from).and_then(|()| ctx.$name(memory, $($arg),*));
+            answer(ctx.end_if_stopped(done))
         })?;
     )+ };
 }
@@ -100,7 +101,8 @@ fn fd_read<T: Host>(mut caller: Caller<'_, T>, (fd, iovs, iovs_len, out): (u32, 
     let attempt = move |caller: &mut Caller<'_, T>| {
         let (mut memory, ctx) = enter(caller);
         ctx.credit.spend(cost::CALL)?;
-        ctx.fd_read(&mut memory, fd, iovs, iovs_len, out)
+        let read = ctx.fd_read(&mut memory, fd, iovs, iovs_len, out);
+        ctx.end_if_stopped(read)
     };
     match attempt(&mut caller) {
         Ok(Read::Done) => Box::new(ready(Ok(0))),

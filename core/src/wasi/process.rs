@@ -1,6 +1,7 @@
 //! Arguments, environment and the ends of the process.
 
 use super::abi::SIGNAL_MAX;
+use super::context::cost;
 use super::{Failure, GuestMemory, WasiCtx};
 use crate::error::{Error, Result};
 use crate::vfs::Errno;
@@ -53,6 +54,12 @@ impl Strings {
         Ok(())
     }
 
+    /// What handing them out costs in credit.
+    fn cost(&self) -> u32 {
+        let bytes = self.block.len() / cost::BYTES_PER_CREDIT as usize;
+        u32::try_from(bytes + self.starts.len()).unwrap_or(cost::UNBOUNDED)
+    }
+
     fn write_sizes(&self, mut memory: GuestMemory<'_>, count: u32, bytes: u32) -> std::result::Result<(), Failure> {
         memory.range(bytes, 4)?;
         memory.write_u32(count, self.starts.len() as u32)?;
@@ -78,6 +85,7 @@ impl WasiCtx {
         argv: u32,
         argv_buf: u32,
     ) -> std::result::Result<(), Failure> {
+        self.credit.spend(self.args.cost())?;
         self.args.write(memory, argv, argv_buf)
     }
 
@@ -96,6 +104,7 @@ impl WasiCtx {
         environ: u32,
         environ_buf: u32,
     ) -> std::result::Result<(), Failure> {
+        self.credit.spend(self.env.cost())?;
         self.env.write(memory, environ, environ_buf)
     }
 

@@ -96,8 +96,17 @@ enum State {
     /// Nobody has asked yet.
     Waiting(Source),
     Pumped(Pump),
-    /// The pump could not be started.
-    Broken,
+    /// The pump could not be started. The source is dropped with the run, outside the guest's call.
+    Broken {
+        _source: Source,
+        error: Option<std::io::Error>,
+    },
+}
+
+impl State {
+    fn nothing() -> State {
+        State::Broken { _source: Source::Empty, error: None }
+    }
 }
 
 /// What can be read at once.
@@ -127,7 +136,7 @@ impl Input {
                 left => Ready::Bytes(left),
             })),
             State::Pumped(pump) => Ok(pump.shared.hand.lock().ready()),
-            State::Waiting(_) | State::Broken => Err(Errno::Io),
+            State::Waiting(_) | State::Broken { .. } => Err(Errno::Io),
         }
     }
 
@@ -143,7 +152,7 @@ impl Input {
                 len
             }
             State::Pumped(pump) => pump.shared.take(buffer),
-            State::Waiting(_) | State::Broken => 0,
+            State::Waiting(_) | State::Broken { .. } => 0,
         }
     }
 
@@ -160,16 +169,25 @@ impl Input {
             return Ok(());
         }
         self.host_bytes.reserve(READ_AHEAD_BYTES as u64).map_err(|_| Errno::Nomem)?;
-        if let State::Waiting(source) = std::mem::replace(&mut self.state, State::Broken) {
-            match Pump::start(source) {
-                Ok(pump) => self.state = State::Pumped(pump),
-                Err(error) => {
-                    tracing::warn!(%error, "standard input of a guest cannot be read");
+        if let State::Waiting(source) = std::mem::replace(&mut self.state, State::nothing()) {
+            self.state = match Pump::start(source) {
+                Ok(pump) => State::Pumped(pump),
+                Err((source, error)) => {
                     self.host_bytes.release(READ_AHEAD_BYTES as u64);
+                    State::Broken { _source: source, error: Some(error) }
                 }
-            }
+            };
         }
         Ok(())
+    }
+
+    /// Why the input could not be read at all, for whoever owns the run. Nobody is told from
+    /// within the guest's call: that would run the host program's code on the guest's stack.
+    pub(super) fn problem(&self) -> Option<&std::io::Error> {
+        match &self.state {
+            State::Broken { error, .. } => error.as_ref(),
+            _ => None,
+        }
     }
 }
 
@@ -285,28 +303,32 @@ impl Shared {
 }
 
 impl Pump {
-    fn start(source: Source) -> std::io::Result<Pump> {
+    /// Fails with the source: a reader is the host program's, and is not dropped here.
+    fn start(source: Source) -> Result<Pump, (Source, std::io::Error)> {
         let shared = Arc::<Shared>::default();
-        let builder = std::thread::Builder::new().name("sandcell-stdin".to_owned());
-        let theirs = shared.clone();
-        match source {
+        let kept = Arc::new(Mutex::new(source));
+        let interruptible = !matches!(*kept.lock(), Source::Reader(_));
+        #[cfg(unix)]
+        let (woken, wake) = match std::io::pipe() {
+            Ok(pipe) => pipe,
+            Err(error) => return Err((std::mem::take(&mut *kept.lock()), error)),
+        };
+        let (theirs, taken) = (shared.clone(), kept.clone());
+        let work = move || match std::mem::take(&mut *taken.lock()) {
             #[cfg(unix)]
-            Source::Descriptor(input) => {
-                let (woken, wake) = std::io::pipe()?;
-                let thread = builder.spawn(move || theirs.pump(|buffer| descriptor::read(&input, &woken, buffer)))?;
-                Ok(Pump { shared, thread: Some(thread), interruptible: true, wake: Some(wake) })
-            }
-            Source::Reader(mut reader) => {
-                let thread = builder.spawn(move || theirs.pump(|buffer| reader.read(buffer)))?;
-                Ok(Pump {
-                    shared,
-                    thread: Some(thread),
-                    interruptible: false,
-                    #[cfg(unix)]
-                    wake: None,
-                })
-            }
-            Source::Empty | Source::Bytes(_) => Err(std::io::Error::from(std::io::ErrorKind::InvalidInput)),
+            Source::Descriptor(input) => theirs.pump(|buffer| descriptor::read(&input, &woken, buffer)),
+            Source::Reader(mut reader) => theirs.pump(|buffer| reader.read(buffer)),
+            Source::Empty | Source::Bytes(_) => {}
+        };
+        match std::thread::Builder::new().name("sandcell-stdin".to_owned()).spawn(work) {
+            Ok(thread) => Ok(Pump {
+                shared,
+                thread: Some(thread),
+                interruptible,
+                #[cfg(unix)]
+                wake: Some(wake),
+            }),
+            Err(error) => Err((std::mem::take(&mut *kept.lock()), error)),
         }
     }
 }

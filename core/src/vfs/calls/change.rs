@@ -4,6 +4,7 @@ use crate::policy::GuestPath;
 use crate::vfs::host::Folder;
 use crate::vfs::ledger::Ledger;
 use crate::vfs::namespace::{At, Place};
+use crate::vfs::pace::cost;
 use crate::vfs::resolve::{Follow, Found, Last, Leaf, Spot};
 use crate::vfs::tree::{NodeId, Tree};
 use crate::vfs::{Access, Backend, DirHandle, Errno, MountId, Vfs};
@@ -92,7 +93,11 @@ impl Vfs {
             (Within::Tree(tree, node, ledger), At::Tree { node: to, .. }) => {
                 tree.rename(node, from_name, *to, to_name, now, ledger)
             }
-            (Within::Host(folder, dir, ledger), At::Host { dir: to, .. }) => {
+            (Within::Host(folder, dir, ledger), At::Host { dir: to, depth: to_depth, .. }) => {
+                let stays = matches!(&from.parent.at, At::Host { depth, .. } if depth == to_depth);
+                if moves_dir && !stays {
+                    folder.check_change_of_depth()?;
+                }
                 folder.rename(&dir, from_name, to, to_name, ledger)
             }
             _ => Err(Errno::Xdev),
@@ -168,7 +173,11 @@ impl Vfs {
         let mount = mount_of(place).ok_or(Errno::Rofs)?;
         match (&mut self.mounts[mount.0 as usize].backend, &place.at) {
             (Backend::Tree(tree), At::Tree { node, .. }) => Ok(Within::Tree(tree, *node, ledger)),
-            (Backend::Host(folder), At::Host { dir, .. }) => Ok(Within::Host(folder, dir.clone(), ledger)),
+            (Backend::Host(folder), At::Host { dir, .. }) => {
+                // Removing a large file takes the host long, and a full journal any change.
+                ledger.spend(cost::LOOK)?;
+                Ok(Within::Host(folder, dir.clone(), ledger))
+            }
             _ => Err(Errno::Io),
         }
     }

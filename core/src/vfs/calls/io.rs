@@ -1,6 +1,7 @@
 //! Reading and writing open files.
 
 use crate::vfs::handles::{OpenFile, OpenOn};
+use crate::vfs::host::HostFile;
 use crate::vfs::ledger::Ledger;
 use crate::vfs::{Backend, Errno, FileHandle, Now, Vfs};
 use std::sync::Arc;
@@ -14,7 +15,7 @@ impl Vfs {
         }
         match (&open.on, backend) {
             (OpenOn::Tree { node, lower }, Backend::Tree(tree)) => {
-                tree.read_at(*node, lower.as_ref(), offset, buffer, || now.now_ns())
+                tree.read_at(*node, lower.as_ref().map(HostFile::as_file), offset, buffer, || now.now_ns())
             }
             (OpenOn::Host(file), _) => file.read_at(offset, buffer),
             _ => Err(Errno::Io),

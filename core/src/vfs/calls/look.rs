@@ -32,7 +32,7 @@ impl Vfs {
                 self.tree(*mount)?.set_times(*node, atim, mtim);
                 Ok(())
             }
-            (Found::Leaf(_), At::Host { mount, dir }, Last::Name(name)) => {
+            (Found::Leaf(_), At::Host { mount, dir, .. }, Last::Name(name)) => {
                 self.check_writable(&spot.parent)?;
                 match &self.mounts[mount.0 as usize].backend {
                     Backend::Host(folder) => folder.set_times(dir, Some(name), atim, mtim),
@@ -58,7 +58,7 @@ impl Vfs {
         let dev = device(open.mount);
         match (&open.on, &self.mounts[open.mount.0 as usize].backend) {
             (OpenOn::Tree { node, .. }, Backend::Tree(tree)) => Ok(tree.stat(*node, dev)),
-            (OpenOn::Host(file), _) => Ok(Stat { dev, ..file.stat()? }),
+            (OpenOn::Host(file), _) => Ok(self.shown(open.mount, &file.stat()?)),
             _ => Err(Errno::Io),
         }
     }
@@ -125,6 +125,7 @@ impl Vfs {
         let mut below = Vec::with_capacity(children.len());
         for (name, child) in children {
             let shown = match self.look_up(place, &name) {
+                Err(Errno::Intr) => return Err(Errno::Intr),
                 Ok(Some(Found::Dir(found))) if self.namespace.mount_at(child).is_some() => {
                     let ino = self.stat_place(&found).map_or(Namespace::ino(child), |stat| stat.ino);
                     Some((name, ino))
@@ -146,7 +147,7 @@ impl Vfs {
         first: u64,
         visit: &mut dyn FnMut(&DirEntry<'_>) -> ControlFlow<()>,
     ) -> Result<(), Errno> {
-        let Vfs { namespace, mounts, dirs, ledger, .. } = self;
+        let Vfs { namespace, mounts, dirs, ledger, inodes, .. } = self;
         let is_covered = |name: &str| {
             let child = place.point.and_then(|point| namespace.child(point, name));
             child.is_some_and(|child| namespace.mount_at(child).is_some())
@@ -178,7 +179,8 @@ impl Vfs {
                 let listing = open.listing.insert(listing);
                 for (at, listed) in listing.entries.iter().enumerate().skip(usize::try_from(from).unwrap_or(usize::MAX))
                 {
-                    if show(at as u64, listed.ino, listed.filetype, &listed.name).is_break() {
+                    let ino = inodes.number((listing.dev, listed.ino));
+                    if show(at as u64, ino, listed.filetype, &listed.name).is_break() {
                         break;
                     }
                 }
@@ -194,7 +196,7 @@ impl Vfs {
                 Backend::Tree(tree) => Ok(tree.stat(*node, device(*mount))),
                 Backend::Host(_) => Err(Errno::Io),
             },
-            At::Host { mount, dir } => Ok(Stat { dev: device(*mount), ..host::stat_dir(dir)? }),
+            At::Host { mount, dir, .. } => Ok(self.shown(*mount, &host::stat_dir(dir)?)),
         }
     }
 
@@ -204,9 +206,14 @@ impl Vfs {
                 Backend::Tree(tree) => Ok(tree.stat(*node, device(*mount))),
                 Backend::Host(_) => Err(Errno::Io),
             },
-            (Leaf::Host(stat), At::Host { mount, .. }) => Ok(Stat { dev: device(*mount), ..*stat }),
+            (Leaf::Host(stat), At::Host { mount, .. }) => Ok(self.shown(*mount, stat)),
             _ => Err(Errno::Io),
         }
+    }
+
+    /// What a guest sees of a file of the host.
+    fn shown(&self, mount: MountId, stat: &Stat) -> Stat {
+        Stat { dev: device(mount), ino: self.inodes.number((stat.dev, stat.ino)), ..*stat }
     }
 
     fn stat_synthetic(&self, place: &Place) -> Stat {
@@ -241,7 +248,7 @@ impl Vfs {
                 self.tree(*mount)?.set_times(*node, atim, mtim);
                 Ok(())
             }
-            At::Host { mount, dir } => match &self.mounts[mount.0 as usize].backend {
+            At::Host { mount, dir, .. } => match &self.mounts[mount.0 as usize].backend {
                 Backend::Host(folder) => folder.set_times(dir, None, atim, mtim),
                 Backend::Tree(_) => Err(Errno::Io),
             },

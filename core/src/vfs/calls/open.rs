@@ -1,6 +1,7 @@
 //! Opening and closing.
 
 use crate::vfs::handles::{OpenDir, OpenFile, OpenOn};
+use crate::vfs::host::HostFile;
 use crate::vfs::namespace::{At, Place};
 use crate::vfs::resolve::{Follow, Found, Last, Leaf};
 use crate::vfs::{Backend, DirHandle, Errno, FileHandle, FileType, GuestPath, MountId, OpenFlags, Opened, Vfs};
@@ -62,8 +63,11 @@ impl Vfs {
     pub(crate) fn close_file(&mut self, file: FileHandle) {
         let Some(open) = self.files.remove(file.0) else { return };
         match (open.on, &mut self.mounts[open.mount.0 as usize].backend) {
-            (OpenOn::Tree { node, .. }, Backend::Tree(tree)) => tree.close(node, &mut self.ledger),
-            (OpenOn::Host(file), Backend::Host(folder)) => folder.close(file, &mut self.ledger),
+            (OpenOn::Tree { node, lower }, Backend::Tree(tree)) => {
+                lower.into_iter().for_each(|file| file.close(&mut self.ledger));
+                tree.close(node, &mut self.ledger);
+            }
+            (OpenOn::Host(file), _) => file.close(&mut self.ledger),
             _ => {}
         }
     }
@@ -115,10 +119,11 @@ impl Vfs {
                     tree.set_size(*node, 0, now.now_ns(), &mut self.ledger)?;
                 }
                 let lower = tree.open_lower(*node)?;
+                let lower = lower.map(|file| HostFile::hold(file, &mut self.ledger)).transpose()?;
                 tree.open(*node);
                 Ok(self.insert_file(*mount, OpenOn::Tree { node: *node, lower }, flags))
             }
-            (At::Host { mount, dir }, Leaf::Host(_)) => {
+            (At::Host { mount, dir, .. }, Leaf::Host(_)) => {
                 let Backend::Host(folder) = &mut self.mounts[mount.0 as usize].backend else { return Err(Errno::Io) };
                 let file = folder.open(dir, name, flags.read, flags.write, flags.truncate, &mut self.ledger)?;
                 Ok(self.insert_file(*mount, OpenOn::Host(file), flags))
@@ -137,7 +142,7 @@ impl Vfs {
                 tree.open(node);
                 Ok(self.insert_file(*mount, OpenOn::Tree { node, lower: None }, flags))
             }
-            At::Host { mount, dir } => {
+            At::Host { mount, dir, .. } => {
                 let Backend::Host(folder) = &mut self.mounts[mount.0 as usize].backend else { return Err(Errno::Io) };
                 let file = folder.create(dir, name, flags.read, flags.write, &mut self.ledger)?;
                 Ok(self.insert_file(*mount, OpenOn::Host(file), flags))

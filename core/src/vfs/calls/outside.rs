@@ -3,8 +3,9 @@
 use crate::error::{Error, Result};
 use crate::outcome::FilesDiff;
 use crate::policy::GuestPath;
+use crate::vfs::host::Target;
 use crate::vfs::namespace::{At, Namespace, Place};
-use crate::vfs::tree::Differences;
+use crate::vfs::tree::{Change, Differences};
 use crate::vfs::{Backend, Errno, FileHandle, MountId, OpenFlags, Opened, Vfs};
 
 /// The longest file that is read from outside in one piece.
@@ -46,7 +47,8 @@ impl Vfs {
 
     /// Writes the added and changed files of the overlay or memory mount at `mount` into the
     /// host folder `to` and returns the difference, so that the caller can remove what is gone.
-    /// A symlink that would point out of `to` is left out.
+    /// A symlink that would point out of `to` is left out. Where `to` has a directory and the tree a
+    /// file, nothing is written.
     ///
     /// # Errors
     /// `mount_invalid`, `host_io`.
@@ -58,7 +60,14 @@ impl Vfs {
         let found = self.mounts.iter_mut().find(|candidate| candidate.guest == *mount).ok_or_else(no_tree)?;
         let Backend::Tree(tree) = &mut found.backend else { return Err(no_tree()) };
         let mut differences = Differences::default();
-        tree.visit_changes(&mut |change, path| differences.add(change, below(mount, &path)));
+        let mut blocked = Ok(());
+        tree.visit_changes(&mut |change, path| {
+            if blocked.is_ok() && change != Change::Removed {
+                blocked = Target::check(to, &path).map_err(Error::host_io(format!("exporting {path}")));
+            }
+            differences.add(change, below(mount, &path));
+        });
+        blocked?;
         tree.export(to, &mut self.ledger)?;
         Ok(differences.finish())
     }

@@ -1,89 +1,101 @@
 //! What a sandbox was charged for files of the host, so that no refund exceeds it.
+//!
+//! A removed file fills the disk until its last handle closes, whatever that handle may do and
+//! whichever mount it was opened through: the [`Ledger`] counts all of them in one place.
 
+use crate::vfs::Errno;
 use crate::vfs::ledger::Ledger;
 use std::collections::HashMap;
 
 /// Device and inode number of a file of the host.
 pub(in crate::vfs) type FileKey = (u64, u64);
 
-/// Charges by file. Bounded: what is not recorded is never refunded.
-#[derive(Default)]
-pub(super) struct Charges {
-    by_file: HashMap<FileKey, Charge>,
-}
+/// Charges by file. Open files always have one; what else is not recorded is never refunded.
+pub(in crate::vfs) type Charges = HashMap<FileKey, Charge>;
 
+/// What is known of one file of the host.
 #[derive(Default)]
-struct Charge {
+pub(in crate::vfs) struct Charge {
     bytes: u64,
     names: u64,
-    /// Open handles that can write: a file without a name still fills the disk.
-    writers: u32,
+    /// Open handles.
+    handles: u32,
+    /// Its last name was removed.
     gone: bool,
 }
 
-const MOST_FILES: usize = 65_536;
+/// What one charge costs the host.
 const RECORD_BYTES: u64 = 96;
 
-impl Charges {
-    pub(super) fn grew(&mut self, key: FileKey, bytes: u64, ledger: &mut Ledger) {
-        if let Some(charge) = self.record(key, ledger) {
+impl Ledger {
+    /// Pays for the charge of a file about to be opened; [`Ledger::opened`] follows, or
+    /// [`Ledger::give_charge`].
+    pub(super) fn take_charge(&mut self) -> Result<(), Errno> {
+        self.take_host(RECORD_BYTES)
+    }
+
+    pub(super) fn give_charge(&mut self) {
+        self.give_host(RECORD_BYTES);
+    }
+
+    /// A handle was opened whose charge is paid for.
+    pub(super) fn opened(&mut self, key: FileKey) {
+        if self.charges.contains_key(&key) {
+            self.give_charge();
+        }
+        self.charges.entry(key).or_default().handles += 1;
+    }
+
+    /// A handle was closed.
+    pub(super) fn closed(&mut self, key: FileKey) {
+        let Some(charge) = self.charges.get_mut(&key) else { return };
+        charge.handles = charge.handles.saturating_sub(1);
+        self.settle(key);
+    }
+
+    /// An open file grew by what was taken before.
+    pub(super) fn grew(&mut self, key: FileKey, bytes: u64) {
+        if let Some(charge) = self.charges.get_mut(&key) {
             charge.bytes += bytes;
         }
     }
 
-    pub(super) fn named(&mut self, key: FileKey, ledger: &mut Ledger) {
-        if let Some(charge) = self.record(key, ledger) {
-            charge.names += 1;
-        }
-    }
-
-    pub(super) fn opened(&mut self, key: FileKey, ledger: &mut Ledger) {
-        if let Some(charge) = self.record(key, ledger) {
-            charge.writers += 1;
-        }
-    }
-
-    pub(super) fn shrank(&mut self, key: FileKey, bytes: u64, ledger: &mut Ledger) {
-        if let Some(charge) = self.by_file.get_mut(&key) {
+    pub(super) fn shrank(&mut self, key: FileKey, bytes: u64) {
+        if let Some(charge) = self.charges.get_mut(&key) {
             let refund = bytes.min(charge.bytes);
             charge.bytes -= refund;
-            ledger.give_growth(refund);
+            self.give_growth(refund);
+        }
+    }
+
+    /// A name was made whose node was taken before.
+    pub(super) fn named(&mut self, key: FileKey) {
+        if self.charges.contains_key(&key) || self.take_charge().is_ok() {
+            self.charges.entry(key).or_default().names += 1;
         }
     }
 
     /// A name was removed; `last` when it was the file's only one.
-    pub(super) fn unnamed(&mut self, key: FileKey, last: bool, ledger: &mut Ledger) {
-        let Some(charge) = self.by_file.get_mut(&key) else { return };
-        if charge.names > 0 {
-            charge.names -= 1;
-            ledger.give_node();
-        }
+    pub(super) fn unnamed(&mut self, key: FileKey, last: bool) {
+        let Some(charge) = self.charges.get_mut(&key) else { return };
+        let is_ours = charge.names > 0;
+        charge.names -= u64::from(is_ours);
         charge.gone |= last;
-        self.settle(key, ledger);
+        if is_ours {
+            self.give_node();
+        }
+        self.settle(key);
     }
 
-    pub(super) fn closed(&mut self, key: FileKey, ledger: &mut Ledger) {
-        let Some(charge) = self.by_file.get_mut(&key) else { return };
-        charge.writers = charge.writers.saturating_sub(1);
-        self.settle(key, ledger);
-    }
-
-    /// Drops a record that nothing needs any more.
-    fn settle(&mut self, key: FileKey, ledger: &mut Ledger) {
-        let Some(charge) = self.by_file.get(&key) else { return };
+    /// Drops a charge that nothing needs any more, and gives back what the file took.
+    fn settle(&mut self, key: FileKey) {
+        let Some(charge) = self.charges.get(&key) else { return };
         let is_empty = charge.bytes == 0 && charge.names == 0;
-        if charge.writers == 0 && (charge.gone || is_empty) {
-            ledger.give_growth(charge.bytes);
-            ledger.give_host(RECORD_BYTES);
-            self.by_file.remove(&key);
+        if charge.handles == 0 && (charge.gone || is_empty) {
+            let bytes = charge.bytes;
+            self.charges.remove(&key);
+            self.give_growth(bytes);
+            self.give_charge();
         }
-    }
-
-    fn record(&mut self, key: FileKey, ledger: &mut Ledger) -> Option<&mut Charge> {
-        let is_new = !self.by_file.contains_key(&key);
-        if is_new && (self.by_file.len() >= MOST_FILES || ledger.take_host(RECORD_BYTES).is_err()) {
-            return None;
-        }
-        Some(self.by_file.entry(key).or_default())
     }
 }

@@ -5,6 +5,7 @@ use super::charges::FileKey;
 use super::errors::{from_io, from_kernel};
 use super::folder::{Folder, timestamps};
 use crate::vfs::ledger::Ledger;
+use crate::vfs::pace::cost;
 use crate::vfs::{Errno, SetTime, Stat};
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
@@ -13,11 +14,33 @@ use std::os::unix::fs::FileExt as _;
 pub(in crate::vfs) struct HostFile {
     pub(super) file: File,
     pub(super) key: FileKey,
-    /// Whether it is known to the charges as a writer.
-    pub(super) counted: bool,
 }
 
 impl HostFile {
+    /// Takes an open file into the books: it may be removed and fill the disk all the same.
+    pub(in crate::vfs) fn hold(file: File, ledger: &mut Ledger) -> Result<HostFile, Errno> {
+        ledger.take_charge()?;
+        HostFile::hold_paid(file, ledger).inspect_err(|_| ledger.give_charge())
+    }
+
+    /// Like [`HostFile::hold`], when [`Ledger::take_charge`] has been called.
+    pub(super) fn hold_paid(file: File, ledger: &mut Ledger) -> Result<HostFile, Errno> {
+        let stat = stat_file(&file)?;
+        let key = (stat.dev, stat.ino);
+        ledger.opened(key);
+        Ok(HostFile { file, key })
+    }
+
+    pub(in crate::vfs) fn close(self, ledger: &mut Ledger) {
+        let HostFile { file, key } = self;
+        drop(file);
+        ledger.closed(key);
+    }
+
+    pub(in crate::vfs) fn as_file(&self) -> &File {
+        &self.file
+    }
+
     pub(in crate::vfs) fn stat(&self) -> Result<Stat, Errno> {
         stat_file(&self.file)
     }
@@ -41,7 +64,7 @@ impl HostFile {
 impl Folder {
     /// Writes what the quotas allow; what the file grows by is charged before.
     pub(in crate::vfs) fn write_at(
-        &mut self,
+        &self,
         file: &HostFile,
         offset: u64,
         data: &[u8],
@@ -69,13 +92,14 @@ impl Folder {
         let grown = if done == 0 { 0 } else { grows(done) };
         ledger.give_growth(growth - grown);
         if grown > 0 {
-            self.charges.grew(file.key, grown, ledger);
+            ledger.grew(file.key, grown);
         }
         outcome.map(|()| done)
     }
 
-    pub(in crate::vfs) fn set_size(&mut self, file: &HostFile, size: u64, ledger: &mut Ledger) -> Result<(), Errno> {
+    pub(in crate::vfs) fn set_size(&self, file: &HostFile, size: u64, ledger: &mut Ledger) -> Result<(), Errno> {
         ledger.check_length(size)?;
+        ledger.spend(cost::LOOK)?;
         let before = file.stat()?.size;
         let growth = size.saturating_sub(before);
         ledger.take_growth(growth)?;
@@ -84,9 +108,9 @@ impl Folder {
             return Err(from_kernel(error));
         }
         if growth > 0 {
-            self.charges.grew(file.key, growth, ledger);
+            ledger.grew(file.key, growth);
         } else if before > size {
-            self.charges.shrank(file.key, before - size, ledger);
+            ledger.shrank(file.key, before - size);
         }
         Ok(())
     }

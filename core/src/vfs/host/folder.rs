@@ -1,7 +1,6 @@
 //! One host folder that is mounted: what a guest may change in it, and what that is charged.
 
-use super::at::{Name, create_regular, look_up, open_dir, open_regular, stat_file};
-use super::charges::Charges;
+use super::at::{Name, create_regular, look_up, open_dir, open_regular, read_link, stat_dir};
 use super::errors::from_kernel;
 use super::file::HostFile;
 use crate::vfs::ledger::Ledger;
@@ -15,17 +14,16 @@ pub(in crate::vfs) struct Folder {
     pub(in crate::vfs) root: Arc<Dir>,
     /// Whether any relative symlink may be created.
     symlinks: bool,
-    pub(super) charges: Charges,
 }
 
 impl Folder {
     pub(in crate::vfs) fn new(root: Dir, symlinks: bool) -> Folder {
-        Folder { root: Arc::new(root), symlinks, charges: Charges::default() }
+        Folder { root: Arc::new(root), symlinks }
     }
 
     /// Opens a regular file; truncates it after the check that it is one.
     pub(in crate::vfs) fn open(
-        &mut self,
+        &self,
         dir: &Dir,
         name: &str,
         read: bool,
@@ -33,10 +31,9 @@ impl Folder {
         truncate: bool,
         ledger: &mut Ledger,
     ) -> Result<HostFile, Errno> {
-        let file = open_regular(dir, Name::parse(name)?, read, write || truncate)?;
-        let file = self.host_file(file, write || truncate, ledger)?;
+        let file = HostFile::hold(open_regular(dir, Name::parse(name)?, read, write || truncate)?, ledger)?;
         if truncate && let Err(errno) = self.set_size(&file, 0, ledger) {
-            self.close(file, ledger);
+            file.close(ledger);
             return Err(errno);
         }
         Ok(file)
@@ -44,7 +41,7 @@ impl Folder {
 
     /// Creates a regular file; `Exist` when the name is taken.
     pub(in crate::vfs) fn create(
-        &mut self,
+        &self,
         dir: &Dir,
         name: &str,
         read: bool,
@@ -53,44 +50,29 @@ impl Folder {
     ) -> Result<HostFile, Errno> {
         let name = Name::parse(name)?;
         ledger.take_node()?;
-        let created = create_regular(dir, name, read, write);
+        let created = ledger.take_charge().and_then(|()| {
+            let file = create_regular(dir, name, read, write).and_then(|file| HostFile::hold_paid(file, ledger));
+            file.inspect_err(|_| ledger.give_charge())
+        });
         let file = created.inspect_err(|_| ledger.give_node())?;
-        let file = self.host_file(file, write, ledger)?;
-        self.charges.named(file.key, ledger);
+        ledger.named(file.key);
         Ok(file)
     }
 
-    fn host_file(&mut self, file: std::fs::File, write: bool, ledger: &mut Ledger) -> Result<HostFile, Errno> {
-        let stat = stat_file(&file)?;
-        let key = (stat.dev, stat.ino);
-        if write {
-            self.charges.opened(key, ledger);
-        }
-        Ok(HostFile { file, key, counted: write })
-    }
-
-    pub(in crate::vfs) fn close(&mut self, file: HostFile, ledger: &mut Ledger) {
-        let HostFile { file, key, counted } = file;
-        drop(file);
-        if counted {
-            self.charges.closed(key, ledger);
-        }
-    }
-
-    pub(in crate::vfs) fn create_directory(&mut self, dir: &Dir, name: &str, ledger: &mut Ledger) -> Result<(), Errno> {
+    pub(in crate::vfs) fn create_directory(&self, dir: &Dir, name: &str, ledger: &mut Ledger) -> Result<(), Errno> {
         let name = Name::parse(name)?;
         self.create_named(dir, name, ledger, |name| rustix::fs::mkdirat(dir, name, Mode::from_raw_mode(0o777)))
     }
 
     /// Creates a symlink that cannot point out of the folder, or any relative one where granted.
     pub(in crate::vfs) fn symlink(
-        &mut self,
+        &self,
         target: &str,
         dir: &Dir,
         name: &str,
         ledger: &mut Ledger,
     ) -> Result<(), Errno> {
-        if !self.symlinks && target.split('/').any(|part| part == "..") {
+        if !self.symlinks && climbs(target) {
             return Err(Errno::Perm);
         }
         let name = Name::parse(name)?;
@@ -98,7 +80,7 @@ impl Folder {
     }
 
     pub(in crate::vfs) fn link(
-        &mut self,
+        &self,
         from: &Dir,
         from_name: &str,
         to: &Dir,
@@ -106,21 +88,24 @@ impl Folder {
         ledger: &mut Ledger,
     ) -> Result<(), Errno> {
         let (from_name, to_name) = (Name::parse(from_name)?, Name::parse(to_name)?);
+        if let Some(linked) = look_up(from, from_name)? {
+            self.check_moving(&linked, from, from_name, to)?;
+        }
         self.create_named(to, to_name, ledger, |name| {
             rustix::fs::linkat(from, from_name.as_str(), to, name, AtFlags::empty())
         })
     }
 
-    pub(in crate::vfs) fn unlink(&mut self, dir: &Dir, name: &str, ledger: &mut Ledger) -> Result<(), Errno> {
+    pub(in crate::vfs) fn unlink(&self, dir: &Dir, name: &str, ledger: &mut Ledger) -> Result<(), Errno> {
         self.remove_named(dir, Name::parse(name)?, AtFlags::empty(), ledger)
     }
 
-    pub(in crate::vfs) fn remove_directory(&mut self, dir: &Dir, name: &str, ledger: &mut Ledger) -> Result<(), Errno> {
+    pub(in crate::vfs) fn remove_directory(&self, dir: &Dir, name: &str, ledger: &mut Ledger) -> Result<(), Errno> {
         self.remove_named(dir, Name::parse(name)?, AtFlags::REMOVEDIR, ledger)
     }
 
     pub(in crate::vfs) fn rename(
-        &mut self,
+        &self,
         from: &Dir,
         from_name: &str,
         to: &Dir,
@@ -129,13 +114,41 @@ impl Folder {
     ) -> Result<(), Errno> {
         let (from_name, to_name) = (Name::parse(from_name)?, Name::parse(to_name)?);
         let moved = look_up(from, from_name)?;
+        if let Some(moved) = &moved {
+            self.check_moving(moved, from, from_name, to)?;
+        }
         let replaced = look_up(to, to_name)?;
         rustix::fs::renameat(from, from_name.as_str(), to, to_name.as_str()).map_err(from_kernel)?;
         let key = |stat: &Stat| (stat.dev, stat.ino);
         if let Some(replaced) = replaced.filter(|replaced| moved.as_ref().map(key) != Some(key(replaced))) {
-            self.charges.unnamed(key(&replaced), is_last_name(&replaced), ledger);
+            ledger.unnamed(key(&replaced), is_last_name(&replaced));
         }
         Ok(())
+    }
+
+    /// Refuses to move a symlink that could point out of the folder from its new place: programs
+    /// of the host would follow it there.
+    fn check_moving(&self, moved: &Stat, from: &Dir, name: Name<'_>, to: &Dir) -> Result<(), Errno> {
+        if self.symlinks || moved.filetype != FileType::SymbolicLink {
+            return Ok(());
+        }
+        let (from_stat, to_stat) = (stat_dir(from)?, stat_dir(to)?);
+        if (from_stat.dev, from_stat.ino) == (to_stat.dev, to_stat.ino) {
+            return Ok(());
+        }
+        match read_link(from, name) {
+            Ok(target) if !climbs(&target) && !target.starts_with('/') => Ok(()),
+            // What is not UTF-8 may have any target.
+            Ok(_) | Err(Errno::Ilseq) => Err(Errno::Perm),
+            Err(errno) => Err(errno),
+        }
+    }
+
+    /// Refuses to move a directory nearer to the root or away from it: nobody looks through it for
+    /// symlinks that climb, and what a handle knows of its own depth stays true. `Xdev` makes
+    /// programs copy instead.
+    pub(in crate::vfs) fn check_change_of_depth(&self) -> Result<(), Errno> {
+        if self.symlinks { Ok(()) } else { Err(Errno::Xdev) }
     }
 
     /// Sets the times of an entry itself, also when it is a symlink.
@@ -151,7 +164,7 @@ impl Folder {
     }
 
     fn create_named(
-        &mut self,
+        &self,
         dir: &Dir,
         name: Name<'_>,
         ledger: &mut Ledger,
@@ -163,15 +176,15 @@ impl Folder {
             from_kernel(error)
         })?;
         if let Ok(Some(stat)) = look_up(dir, name) {
-            self.charges.named((stat.dev, stat.ino), ledger);
+            ledger.named((stat.dev, stat.ino));
         }
         Ok(())
     }
 
-    fn remove_named(&mut self, dir: &Dir, name: Name<'_>, flags: AtFlags, ledger: &mut Ledger) -> Result<(), Errno> {
+    fn remove_named(&self, dir: &Dir, name: Name<'_>, flags: AtFlags, ledger: &mut Ledger) -> Result<(), Errno> {
         let stat = look_up(dir, name)?.ok_or(Errno::Noent)?;
         rustix::fs::unlinkat(dir, name.as_str(), flags).map_err(from_kernel)?;
-        self.charges.unnamed((stat.dev, stat.ino), is_last_name(&stat), ledger);
+        ledger.unnamed((stat.dev, stat.ino), is_last_name(&stat));
         Ok(())
     }
 
@@ -179,6 +192,10 @@ impl Folder {
     pub(in crate::vfs) fn enter(dir: &Dir, name: &str) -> Result<Arc<Dir>, Errno> {
         open_dir(dir, Name::parse(name)?).map(Arc::new)
     }
+}
+
+fn climbs(target: &str) -> bool {
+    target.split('/').any(|part| part == "..")
 }
 
 fn is_last_name(stat: &Stat) -> bool {

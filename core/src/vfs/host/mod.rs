@@ -12,12 +12,15 @@ mod charges;
 mod errors;
 mod file;
 mod folder;
+mod inodes;
 mod listing;
 mod target;
 
 pub(crate) use ambient::open_folder;
 pub(super) use at::{Name, look_up, open_dir, open_regular, read_fully_at, read_link, stat_dir};
+pub(super) use charges::Charges;
 pub(super) use file::HostFile;
 pub(super) use folder::Folder;
+pub(super) use inodes::Inodes;
 pub(super) use listing::{Listing, names};
 pub(super) use target::Target;

@@ -5,6 +5,7 @@ use crate::vfs::{Errno, FileType};
 use cap_std::fs::Dir;
 use rustix::fs::{AtFlags, Mode, OFlags};
 use std::fs::File;
+use std::hash::{BuildHasher as _, RandomState};
 use std::io;
 
 /// A name to write in a directory of the folder.
@@ -12,9 +13,6 @@ pub(in crate::vfs) struct Target<'a> {
     dir: Dir,
     name: Name<'a>,
 }
-
-/// Written under this name first. Left behind only when the process dies.
-const PARTIAL: &str = ".sandcell-partial";
 
 impl<'a> Target<'a> {
     /// Makes the folders above `path`; a file or symlink in the way of one is replaced.
@@ -27,30 +25,36 @@ impl<'a> Target<'a> {
         Ok(Target { dir, name: Name::parse(name).map_err(refused)? })
     }
 
+    /// Fails where nothing can be written at `path`: a directory has its name. Changes nothing.
+    pub(in crate::vfs) fn check(to: &Dir, path: &str) -> io::Result<()> {
+        let mut dir = to.try_clone()?;
+        let mut names = path.split('/').peekable();
+        while let Some(name) = names.next() {
+            let name = Name::parse(name).map_err(refused)?;
+            match look_up(&dir, name).map_err(refused)?.map(|stat| stat.filetype) {
+                Some(FileType::Directory) if names.peek().is_none() => return Err(io::ErrorKind::IsADirectory.into()),
+                Some(FileType::Directory) => dir = open_dir(&dir, name).map_err(refused)?,
+                _ => return Ok(()),
+            }
+        }
+        Ok(())
+    }
+
     /// Replaces the name by a file with what `write` gives it; permissions of a file that was
     /// there are kept.
     pub(in crate::vfs) fn file(&self, write: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
-        self.clear_partial()?;
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let opened = rustix::fs::openat(&self.dir, PARTIAL, flags, Mode::from_raw_mode(0o666))?;
+        let (opened, partial) =
+            Partial::make(&self.dir, |name| rustix::fs::openat(&self.dir, name, flags, Mode::from_raw_mode(0o666)))?;
         let mut file = File::from(opened);
-        let written = write(&mut file).and_then(|()| self.keep_mode(&file));
-        self.settle(written)
+        write(&mut file)?;
+        self.keep_mode(&file)?;
+        partial.rename(self.name)
     }
 
     pub(in crate::vfs) fn symlink(&self, target: &str) -> io::Result<()> {
-        self.clear_partial()?;
-        rustix::fs::symlinkat(target, &self.dir, PARTIAL)?;
-        self.settle(Ok(()))
-    }
-
-    fn settle(&self, written: io::Result<()>) -> io::Result<()> {
-        let settled = written.and_then(|()| {
-            rustix::fs::renameat(&self.dir, PARTIAL, &self.dir, self.name.as_str()).map_err(io::Error::from)
-        });
-        settled.inspect_err(|_| {
-            let _ = self.clear_partial();
-        })
+        let ((), partial) = Partial::make(&self.dir, |name| rustix::fs::symlinkat(target, &self.dir, name))?;
+        partial.rename(self.name)
     }
 
     fn keep_mode(&self, file: &File) -> io::Result<()> {
@@ -62,11 +66,46 @@ impl<'a> Target<'a> {
             _ => Ok(()),
         }
     }
+}
 
-    fn clear_partial(&self) -> io::Result<()> {
-        match rustix::fs::unlinkat(&self.dir, PARTIAL, AtFlags::empty()) {
-            Ok(()) | Err(rustix::io::Errno::NOENT) => Ok(()),
-            Err(error) => Err(error.into()),
+/// Something under a name that nobody can foresee, until it is renamed; else it is removed. Left
+/// behind only when the process dies.
+struct Partial<'d> {
+    dir: &'d Dir,
+    name: Option<String>,
+}
+
+/// A name is taken once in 2^64 times; what takes it more often is no accident.
+const MOST_NAMES: usize = 4;
+
+impl<'d> Partial<'d> {
+    /// Makes it with `make`, which must refuse a name that is taken.
+    fn make<T>(dir: &'d Dir, make: impl Fn(&str) -> rustix::io::Result<T>) -> io::Result<(T, Partial<'d>)> {
+        for _ in 0..MOST_NAMES {
+            // The standard library's hash keys are the operating system's randomness.
+            let name = format!(".sandcell-{:016x}", RandomState::new().hash_one(()));
+            match make(&name) {
+                Ok(made) => return Ok((made, Partial { dir, name: Some(name) })),
+                Err(rustix::io::Errno::EXIST) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(rustix::io::Errno::EXIST.into())
+    }
+
+    fn rename(mut self, to: Name<'_>) -> io::Result<()> {
+        if let Some(name) = &self.name {
+            rustix::fs::renameat(self.dir, name.as_str(), self.dir, to.as_str())?;
+        }
+        self.name = None;
+        Ok(())
+    }
+}
+
+impl Drop for Partial<'_> {
+    fn drop(&mut self) {
+        if let Some(name) = &self.name {
+            let _ = rustix::fs::unlinkat(self.dir, name.as_str(), AtFlags::empty());
         }
     }
 }

@@ -102,6 +102,64 @@ fn a_symlink_swapped_in_during_thousands_of_opens_never_yields_the_secret() {
 }
 
 #[test]
+fn without_the_grant_no_symlink_is_moved_to_where_it_could_point_out() {
+    let fill = |folder: &Path| {
+        fs::create_dir_all(folder.join("sub/deep/er")).unwrap();
+        fs::create_dir(folder.join("other")).unwrap();
+        symlink("../secret", folder.join("sub/up")).unwrap();
+        symlink("deep", folder.join("sub/down")).unwrap();
+        symlink("/", folder.join("sub/root")).unwrap();
+        symlink("../../secret", folder.join("sub/deep/up")).unwrap();
+        symlink(std::os::unix::ffi::OsStrExt::from_bytes(b"../\xff") as &std::ffi::OsStr, folder.join("sub/strange"))
+            .unwrap();
+    };
+    let mut world = World::with(Kind::Host, GENEROUS, fill);
+    let dir = host::open_folder(&world.folder()).unwrap();
+    let (vfs, root, _) = single(Source::Host { dir, access: Access::ReadWrite, symlinks: false }, GENEROUS);
+    (world.vfs, world.root) = (vfs, root);
+    let before = link_texts(&world.folder());
+    for name in ["up", "root", "strange"] {
+        for to in ["up", "other/up", "sub/deep/er/up"] {
+            let from = format!("sub/{name}");
+            assert_eq!(world.rename(&from, to), Err(Errno::Perm), "{name} {to}");
+            assert_eq!(world.link(&from, to), Err(Errno::Perm), "{name} {to}");
+        }
+    }
+    let deep = world.dir("sub/deep");
+    assert_eq!(world.rename("sub/deep", "deep"), Err(Errno::Xdev), "a directory does not rise");
+    assert_eq!(world.vfs.rename(&deep, "er", &world.root, "er"), Err(Errno::Xdev));
+    assert_eq!(world.rename("other", "sub/other"), Err(Errno::Xdev), "nor sink, to rise by an old handle");
+    assert_eq!(link_texts(&world.folder()), before);
+    world.rename("sub/up", "sub/renamed").unwrap();
+    world.link("sub/renamed", "sub/deep/../hard").unwrap();
+    world.rename("sub/down", "other/down").unwrap();
+    world.rename("sub/deep", "other/deep").unwrap();
+    world.rename("other/deep", "sub/kept").unwrap();
+    world.rename("other", "another").unwrap();
+    assert_eq!(world.names("sub"), ["hard", "kept", "renamed", "root", "strange"]);
+    world.vfs.close_dir(deep);
+    let mut granted = World::with(Kind::Host, GENEROUS, fill);
+    granted.rename("sub/up", "up").unwrap();
+    granted.rename("sub/deep", "deep").unwrap();
+}
+
+/// The path and the target of every symlink below a folder.
+fn link_texts(folder: &Path) -> BTreeMap<PathBuf, PathBuf> {
+    let mut found = BTreeMap::new();
+    let mut pending = vec![folder.to_owned()];
+    while let Some(dir) = pending.pop() {
+        for entry in fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()) {
+            match fs::read_link(&entry) {
+                Ok(target) => drop(found.insert(entry, target)),
+                Err(_) if entry.is_dir() => pending.push(entry),
+                Err(_) => {}
+            }
+        }
+    }
+    found
+}
+
+#[test]
 fn without_the_grant_only_symlinks_that_cannot_point_out_are_made() {
     let host = tempfile::tempdir().unwrap();
     let dir = host::open_folder(host.path()).unwrap();
@@ -190,4 +248,44 @@ fn many_opens_leave_no_descriptor_behind() {
         drop(world.vfs);
         assert_eq!(descriptors_into(&folder), 0);
     }
+}
+
+#[test]
+fn inode_numbers_of_the_host_are_not_shown_and_still_tell_files_apart() {
+    use std::os::unix::fs::MetadataExt as _;
+    let fill = |folder: &Path| {
+        fs::create_dir(folder.join("dir")).unwrap();
+        (0..50).for_each(|index| fs::write(folder.join(format!("file{index}")), "").unwrap());
+        fs::hard_link(folder.join("file7"), folder.join("dir/hard")).unwrap();
+    };
+    let mut world = World::with(Kind::Host, GENEROUS, fill);
+    let hosts: Vec<_> = snapshot(&world.folder()).into_keys().collect();
+    let hosts = hosts.iter().map(|name| fs::symlink_metadata(world.folder().join(name)).unwrap().ino());
+    let hosts: std::collections::BTreeSet<_> = hosts
+        .chain([fs::metadata(world.folder()).unwrap().ino(), fs::metadata(world.host.path()).unwrap().ino()])
+        .collect();
+    let root = world.dir(".");
+    let mut listed = BTreeMap::new();
+    world
+        .vfs
+        .read_dir(&root, 0, &mut |entry| {
+            listed.insert(entry.name.to_owned(), entry.ino);
+            ControlFlow::Continue(())
+        })
+        .unwrap();
+    for (name, ino) in &listed {
+        assert!(!hosts.contains(ino), "{name}");
+        let path = if name == ".." { "." } else { name.as_str() };
+        assert_eq!(world.stat(path).unwrap().ino, *ino, "{name}");
+    }
+    let different: std::collections::BTreeSet<_> = listed.values().collect();
+    assert_eq!((listed.len(), different.len()), (53, 52), "only . and .. are the same");
+    assert_eq!(world.stat("dir/hard").unwrap().ino, listed["file7"]);
+    assert_ne!(world.stat("file1").unwrap().ino, listed["file7"]);
+    let file = world.file("dir/../file7", READ);
+    assert_eq!(world.vfs.file_stat(&file).unwrap(), world.stat("dir/hard").unwrap());
+    world.vfs.close_file(file);
+    let dir = host::open_folder(&world.folder()).unwrap();
+    let (mut other, root, _) = single(Source::Host { dir, access: Access::ReadOnly, symlinks: false }, GENEROUS);
+    assert_ne!(other.path_stat(&root, "file7", false).unwrap().ino, listed["file7"], "another sandbox, other numbers");
 }

@@ -7,6 +7,7 @@ mod hostile;
 mod namespace;
 mod outside;
 mod overlay;
+mod pace;
 mod quotas;
 mod read_only;
 mod suite;

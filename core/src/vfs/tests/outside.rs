@@ -107,3 +107,44 @@ fn an_export_stays_in_its_folder_whatever_lies_there() {
     let error = vfs.export(&path("/none"), &host::open_folder(&to).unwrap()).unwrap_err();
     assert_eq!(error.code().as_str(), "mount_invalid");
 }
+
+#[test]
+fn no_name_that_a_guest_chooses_blocks_an_export_or_loses_a_file() {
+    let to = tempfile::tempdir().unwrap();
+    fs::write(to.path().join(".sandcell-partial"), "the host's").unwrap();
+    let (mut vfs, root, _) = single(memory(&[]), GENEROUS);
+    vfs.create_directory(&root, "dir").unwrap();
+    vfs.write_file(&path("/dir/.sandcell-partial"), b"the guest's").unwrap();
+    vfs.write_file(&path("/dir/a"), b"a").unwrap();
+    vfs.write_file(&path("/dir/z"), b"z").unwrap();
+    vfs.write_file(&path("/sub/.sandcell-partial/file"), b"deep").unwrap();
+    vfs.write_file(&path("/sub/file"), b"f").unwrap();
+    vfs.symlink("a", &root, "dir/link").unwrap();
+    vfs.export(&path("/"), &host::open_folder(to.path()).unwrap()).unwrap();
+    let found = snapshot(to.path());
+    let text = |path: &str| found[path].as_deref().map(|data| str::from_utf8(data).unwrap());
+    assert_eq!(text(".sandcell-partial"), Some("the host's"));
+    assert_eq!(text("dir/.sandcell-partial"), Some("the guest's"));
+    assert_eq!(text("sub/.sandcell-partial/file"), Some("deep"));
+    assert_eq!(
+        (text("dir/a"), text("dir/z"), text("dir/link"), text("sub/file")),
+        (Some("a"), Some("z"), Some("a"), Some("f"))
+    );
+    assert_eq!(found.len(), 10, "nothing is left over: {:?}", found.keys());
+}
+
+#[test]
+fn an_export_over_a_directory_says_which_and_writes_nothing() {
+    let to = tempfile::tempdir().unwrap();
+    fs::create_dir_all(to.path().join("sub/taken")).unwrap();
+    fs::write(to.path().join("sub/taken/kept"), "kept").unwrap();
+    let before = snapshot(to.path());
+    let (mut vfs, _, _) = single(memory(&[]), GENEROUS);
+    for name in ["/early", "/sub/taken", "/sub/z"] {
+        vfs.write_file(&path(name), b"new").unwrap();
+    }
+    let error = vfs.export(&path("/"), &host::open_folder(to.path()).unwrap()).unwrap_err();
+    assert_eq!(error.code().as_str(), "host_io");
+    assert!(error.to_string().contains("exporting sub/taken"), "{error}");
+    assert_eq!(snapshot(to.path()), before);
+}

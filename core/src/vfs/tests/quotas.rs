@@ -181,6 +181,66 @@ fn a_removed_host_file_counts_until_its_last_handle_closes() {
 }
 
 #[test]
+fn removed_files_held_open_for_reading_fill_fs_bytes_like_others() {
+    let mut world = World::with(Kind::Host, Quota { fs_bytes: 2_000, ..GENEROUS }, |_| {});
+    let used = world.budget.used();
+    let mut held = Vec::new();
+    for _ in 0..2 {
+        let writer = world.file("file", CREATE);
+        assert_eq!(world.vfs.write_at(&writer, 0, &[1; 1_000]), Ok(1_000));
+        held.push(world.file("file", READ));
+        world.vfs.close_file(writer);
+        world.unlink("file").unwrap();
+    }
+    assert_eq!(world.vfs.fs_bytes_used(), 2_000);
+    let writer = world.file("file", CREATE);
+    assert_eq!(world.vfs.write_at(&writer, 0, &[1]), Err(Errno::Nospc));
+    assert_eq!(snapshot(&world.folder())["file"].as_deref(), Some(&b""[..]));
+    for file in held {
+        world.vfs.close_file(file);
+    }
+    assert_eq!(world.vfs.fs_bytes_used(), 0);
+    assert_eq!(world.vfs.write_at(&writer, 0, &[1; 2_000]), Ok(2_000));
+    world.vfs.close_file(writer);
+    world.unlink("file").unwrap();
+    assert_eq!((world.vfs.fs_bytes_used(), world.budget.used()), (0, used));
+}
+
+#[test]
+fn a_removed_file_counts_while_any_mount_of_its_folder_holds_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = || open_folder(folder.path()).unwrap();
+    let again = |access| Source::Host { dir: dir(), access, symlinks: false };
+    let mounts = vec![
+        ("/rw", again(Access::ReadWrite)),
+        ("/same", again(Access::ReadWrite)),
+        ("/ro", again(Access::ReadOnly)),
+        ("/over", Source::Overlay { dir: dir() }),
+    ];
+    let (mut vfs, roots, budget) = join(mounts, Quota { fs_bytes: 1_000, ..GENEROUS });
+    for holder in 1..4 {
+        let name = format!("file{holder}");
+        let file = |opened| if let Ok(Opened::File(file)) = opened { file } else { panic!("{opened:?}") };
+        let created = file(vfs.open(&roots[0], &name, CREATE));
+        // Opened while there is nothing to charge yet.
+        let reader = file(vfs.open(&roots[holder], &name, READ));
+        let used = budget.used();
+        assert_eq!(vfs.write_at(&created, 0, &[1; 1_000]), Ok(1_000));
+        vfs.close_file(created);
+        vfs.unlink_file(&roots[1], &name).unwrap();
+        assert_eq!(vfs.fs_bytes_used(), 1_000, "{holder}");
+        let other = file(vfs.open(&roots[0], "other", CREATE));
+        assert_eq!(vfs.write_at(&other, 0, &[1]), Err(Errno::Nospc), "{holder}");
+        vfs.close_file(other);
+        vfs.unlink_file(&roots[0], "other").unwrap();
+        assert_eq!(budget.used(), used);
+        vfs.close_file(reader);
+        assert_eq!(vfs.fs_bytes_used(), 0, "{holder}");
+    }
+    assert!(snapshot(folder.path()).is_empty());
+}
+
+#[test]
 fn a_block_that_is_used_again_shows_nothing_of_what_it_held() {
     for _ in 0..100 {
         let mut world = World::new(Kind::Memory);

@@ -6,6 +6,7 @@
 
 use super::spare;
 use crate::vfs::ledger::Ledger;
+use crate::vfs::pace::cost;
 use crate::vfs::{Bytes, Errno};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -138,7 +139,7 @@ impl Chunks {
             let (length, capacity) = if index < whole { (CHUNK, CHUNK) } else { (rest, last) };
             let mut data = empty_block(capacity);
             data.resize(length as usize, 0);
-            let outcome = read(index * CHUNK, &mut data);
+            let outcome = ledger.spend(cost::LOOK).and_then(|()| read(index * CHUNK, &mut data));
             chunks.blocks.insert(index, Block { capacity, data: Arc::new(data) });
             if let Err(errno) = outcome {
                 chunks.release(ledger);

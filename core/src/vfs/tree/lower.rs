@@ -11,6 +11,7 @@ use super::node::{Body, Node, NodeId};
 use super::{Ledger, Tree};
 use crate::policy::GuestPath;
 use crate::vfs::host::{self, Listing, Name};
+use crate::vfs::pace::cost;
 use crate::vfs::{Errno, FileType, Stat};
 use cap_std::fs::Dir;
 use std::fs::File;
@@ -101,6 +102,7 @@ impl Tree {
         ledger: &mut Ledger,
     ) -> Result<Option<NodeId>, Errno> {
         let Some(home) = self.nodes[dir].home.clone() else { return Ok(None) };
+        ledger.spend(cost::HOST_STEP)?;
         let lower = self.lower.as_mut().ok_or(Errno::Io)?.dir(&home)?;
         match host::look_up(&lower, Name::parse(name)?)? {
             Some(stat) => self.adopt(dir, &home, name, &lower, &stat, ledger).map(Some),
@@ -120,11 +122,12 @@ impl Tree {
         for listed in &listing.entries {
             let is_new =
                 |directory: &Directory| directory.find(&listed.name).is_none() && directory.may_have_more(&listed.name);
-            if self.directory(dir).is_some_and(is_new) {
-                outcome = self.adopt_lower(dir, &listed.name, ledger).map(drop);
-                if outcome.is_err() {
-                    break;
-                }
+            outcome = match self.directory(dir).is_some_and(is_new) {
+                true => self.adopt_lower(dir, &listed.name, ledger).map(drop),
+                false => ledger.spend(cost::STEP),
+            };
+            if outcome.is_err() {
+                break;
             }
         }
         listing.release(ledger);

@@ -15,7 +15,7 @@ mod lower;
 mod node;
 mod spare;
 
-pub(super) use diff::Differences;
+pub(super) use diff::{Change, Differences};
 pub(super) use node::NodeId;
 
 use super::ledger::Ledger;

@@ -149,3 +149,28 @@ fn a_descriptor_is_read_to_its_end() {
     assert_eq!(wait(&mut input), Ready::End);
     writer.join().unwrap();
 }
+
+#[test]
+fn a_source_that_cannot_be_read_is_kept_until_the_run_is_over() {
+    struct Dropped(mpsc::Sender<()>);
+    impl Read for Dropped {
+        fn read(&mut self, _: &mut [u8]) -> std::io::Result<usize> {
+            Ok(0)
+        }
+    }
+    impl Drop for Dropped {
+        fn drop(&mut self) {
+            self.0.send(()).unwrap();
+        }
+    }
+    let (sender, drops) = mpsc::channel();
+    let (mut input, budget) = input(Stdin::empty());
+    let _source = Source::Reader(Box::new(Dropped(sender)));
+    input.state = State::Broken { _source, error: Some(std::io::Error::other("no thread")) };
+    assert_eq!((input.ready(), input.read(&mut [0; 4])), (Err(Errno::Io), 0));
+    assert!(input.arrival().is_none() && drops.try_recv().is_err());
+    assert_eq!(input.problem().unwrap().to_string(), "no thread");
+    drop(input);
+    drops.try_recv().unwrap();
+    assert_eq!(budget.used(), 0);
+}

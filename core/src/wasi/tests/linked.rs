@@ -189,6 +189,22 @@ fn a_guest_that_only_calls_is_stopped_too() {
 }
 
 #[test]
+fn a_path_walk_that_is_interrupted_ends_the_run() {
+    // The call asks for more steps than the credit before it, so the tree is who looks.
+    let body = r#"(memory (export "memory") 1)
+        (func (export "go") (result i32) (local $at i32)
+          (loop $fill
+            (i32.store16 (local.get $at) (i32.const 0x2f2e))
+            (br_if $fill (i32.lt_u (local.tee $at (i32.add (local.get $at) (i32.const 2))) (i32.const 4096))))
+          (call $path_filestat_get (i32.const 3) (i32.const 0) (i32.const 0) (i32.const 4096) (i32.const 8192)))"#;
+    let (result, _) = run(body, |_| {});
+    assert_eq!(result.unwrap(), 0);
+    let (result, data) = run(body, |setup| setup.interrupt = Arc::new(Interrupt::start(Duration::ZERO)));
+    assert_eq!(result.unwrap_err().downcast_ref::<Stop>(), Some(&Stop::Deadline));
+    assert!(data.ctx.into_parts().denials.is_empty());
+}
+
+#[test]
 fn linking_twice_is_an_error() {
     let engine = Engine::default();
     let mut linker = Linker::<Data>::new(&engine);

@@ -3,6 +3,7 @@
 use super::*;
 use crate::wasi::Stop;
 use crate::wasi::abi::{EVENT_BYTES, SUBSCRIPTION_BYTES};
+use crate::wasi::context::Credit;
 
 const CLOCK: u8 = 0;
 const READ: u8 = 1;
@@ -201,6 +202,67 @@ fn a_read_that_would_wait_has_no_effect_and_nonblocking_input_says_again() {
     let nonblock = FdFlags::NONBLOCK.bits().into();
     guest.call(|ctx, memory| ctx.fd_fdstat_set_flags(memory, 0, nonblock)).unwrap();
     assert_eq!(read(&mut guest), Err(Failure::Errno(Errno::Again)));
+}
+
+/// A guest whose deadline has passed, with a file on the host open as 5 and one in memory as 6.
+fn late(folder: &std::path::Path) -> Guest {
+    std::fs::write(folder.join("file"), "on the host").unwrap();
+    let dir = crate::vfs::open_folder(folder).unwrap();
+    let host = Source::Host { dir, access: Access::ReadWrite, symlinks: false };
+    let memory = Source::Memory { files: Vec::new(), access: Access::ReadWrite };
+    let mut guest = Guest::with(|setup| {
+        let mounts = [("/", memory), ("/host", host)];
+        let mounts = mounts.map(|(guest, source)| MountPoint { guest: GuestPath::parse(guest).unwrap(), source });
+        let quota = Quota { fs_bytes: 1 << 20, fs_nodes: 100, file_bytes: 1 << 20 };
+        setup.vfs = Vfs::new(mounts.into(), quota, setup.host_bytes.clone(), setup.clock.clone()).unwrap();
+    });
+    let len = guest.put(PATH, b"file");
+    let all = Rights::FILE.bits();
+    guest.call(|ctx, memory| ctx.path_open(memory, 4, 0, PATH, len, 0, all, 0, 0, OUT)).unwrap();
+    assert_eq!((guest.u32(OUT), guest.create("new")), (5, 6));
+    let interrupt = Arc::new(Interrupt::start(Duration::ZERO));
+    guest.ctx.credit = Credit::new(interrupt.clone());
+    guest.ctx.vfs.set_pace(Some(Box::new(Credit::new(interrupt.clone()))));
+    guest.ctx.interrupt = interrupt;
+    guest
+}
+
+#[test]
+fn a_call_that_may_take_long_by_itself_is_not_begun_after_the_deadline() {
+    type Call = fn(&mut WasiCtx, GuestMemory<'_>) -> Result<(), Failure>;
+    let calls: &[(&str, Call)] = &[
+        ("fd_sync", |ctx, memory| ctx.fd_sync(memory, 5)),
+        ("fd_datasync", |ctx, memory| ctx.fd_datasync(memory, 5)),
+        ("fd_pwrite on the host", |ctx, memory| ctx.fd_pwrite(memory, 5, IOVS, 1, 0, OUT)),
+        ("fd_pread on the host", |ctx, memory| ctx.fd_pread(memory, 5, IOVS, 1, 0, OUT)),
+        ("fd_pwrite of 1024 buffers", |ctx, memory| ctx.fd_pwrite(memory, 6, DATA, 1024, 0, OUT)),
+        ("fd_pwrite of 1024 empty buffers", |ctx, memory| ctx.fd_pwrite(memory, 6, DATA + 8192, 1024, 0, OUT)),
+        ("fd_close on the host", |ctx, memory| ctx.fd_close(memory, 5)),
+        ("fd_renumber on the host", |ctx, memory| ctx.fd_renumber(memory, 6, 5)),
+        ("path_unlink_file on the host", |ctx, memory| ctx.path_unlink_file(memory, 4, PATH, 4)),
+        ("path_open with O_TRUNC", |ctx, memory| ctx.path_open(memory, 4, 0, PATH, 4, 8, 0x40, 0, 0, OUT)),
+        ("path_open of a long path", |ctx, memory| ctx.path_open(memory, ROOT, 0, 40 << 10, 4096, 0, 2, 0, 0, OUT)),
+    ];
+    for (name, call) in calls {
+        let folder = tempfile::tempdir().unwrap();
+        let mut guest = late(folder.path());
+        guest.put_iov(IOVS, DATA, 5);
+        guest.put(PATH, b"file");
+        (0..1024).for_each(|index| guest.put_iov(DATA + 8 * index, 0, 1));
+        guest.put(40 << 10, &b"./".repeat(2048));
+        let used = (guest.budget.used(), guest.ctx.vfs.fs_bytes_used(), guest.open_descriptors());
+        // What the credit allows before the first look: far less than each of these costs.
+        let stopped = (0..2).any(|_| {
+            let answer = call(&mut guest.ctx, GuestMemory::new(&mut guest.bytes));
+            guest.ctx.end_if_stopped(answer) == Err(Failure::Stop(Stop::Deadline))
+        });
+        assert!(stopped, "{name}");
+        if !name.contains("1024") {
+            let after = (guest.budget.used(), guest.ctx.vfs.fs_bytes_used(), guest.open_descriptors());
+            assert_eq!(after, used, "{name}");
+        }
+        assert_eq!(std::fs::read(folder.path().join("file")).unwrap(), b"on the host", "{name}");
+    }
 }
 
 #[test]
