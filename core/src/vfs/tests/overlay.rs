@@ -54,6 +54,33 @@ fn copy_up_keeps_inode_and_link_count() {
 }
 
 #[test]
+fn the_root_takes_new_files_after_its_directories_are_removed() {
+    let mut world = World::with(Kind::Overlay, GENEROUS, |folder| {
+        for name in ["a", "b", "c"] {
+            fs::create_dir(folder.join(name)).unwrap();
+        }
+    });
+    for name in ["a", "b", "c"] {
+        world.rmdir(name).unwrap();
+    }
+    world.write("x", b"hi");
+    world.mkdir("d");
+    world.rename("x", "d/x").unwrap();
+    assert_eq!(world.seen(), [("d".to_owned(), None), ("d/x".to_owned(), Some(b"hi".to_vec()))].into());
+}
+
+#[test]
+fn what_was_written_shows_under_a_name_looked_up_after_the_first_is_gone() {
+    let mut world = overlay();
+    world.write("dir/b", b"written");
+    world.unlink("dir/b").unwrap();
+    assert_eq!(world.read("hard"), b"written");
+    assert_eq!(world.stat("hard").unwrap().nlink, 1);
+    world.unlink("hard").unwrap();
+    assert_eq!(world.vfs.fs_bytes_used(), 0, "the last name takes the content with it");
+}
+
+#[test]
 fn a_reader_sees_what_another_handle_wrote() {
     let mut world = overlay();
     let (reader, writer) = (world.file("file", READ), world.file("file", WRITE));

@@ -8,7 +8,7 @@
 //! wrote to are no difference.
 
 use super::Tree;
-use super::node::{Body, NodeId};
+use super::node::NodeId;
 use crate::outcome::FilesDiff;
 use crate::vfs::FileType;
 use crate::vfs::host::{self, Name};
@@ -75,7 +75,7 @@ impl Tree {
                     continue;
                 }
                 let original = (slot.original && in_place) || self.stands_at(slot.node, &at);
-                if original && !self.nodes[slot.node].written {
+                if original && !self.nodes.find(slot.node).is_ok_and(|node| node.written) {
                     continue;
                 }
                 let existed = original
@@ -94,7 +94,7 @@ impl Tree {
 
     /// Visits the names of a moved directory that only the folder below knows so far.
     fn visit_moved(&self, dir: NodeId, path: &str, visit: &mut dyn FnMut(Change, String)) {
-        let (Some(directory), Some(home)) = (self.directory(dir), self.nodes[dir].home.as_ref()) else { return };
+        let (Some(directory), Some(home)) = (self.directory(dir), self.home(dir)) else { return };
         let mut pending = vec![(home.to_string(), path.to_owned(), true)];
         while let Some((home, path, is_top)) = pending.pop() {
             let origin = self.lower_dir(&path);
@@ -133,7 +133,11 @@ impl Tree {
     }
 
     fn stands_at(&self, node: NodeId, path: &str) -> bool {
-        self.nodes[node].home.as_deref() == Some(path)
+        self.home(node).is_some_and(|home| **home == *path)
+    }
+
+    fn home(&self, node: NodeId) -> Option<&Arc<str>> {
+        self.nodes.find(node).ok()?.home.as_ref()
     }
 
     /// Whether what is at `path` now is a directory; `None` when nothing is there.
@@ -146,14 +150,14 @@ impl Tree {
             match directory.find(name) {
                 Some(slot) => at = slot.node,
                 None if directory.may_have_more(name) => {
-                    let home = self.nodes[at].home.as_ref()?;
+                    let home = self.home(at)?;
                     return self.lower_kind(&join(home, rest));
                 }
                 None => return None,
             }
             match after {
                 Some(after) => rest = after,
-                None => return Some(matches!(self.nodes[at].body, Body::Dir(_))),
+                None => return Some(self.is_dir(at)),
             }
         }
     }

@@ -42,9 +42,10 @@ impl Directory {
     /// What an entry costs the host beside its name.
     pub(super) const ENTRY_BYTES: u64 = 128;
 
-    pub(super) fn new(parent: Option<NodeId>) -> Directory {
+    /// An empty directory; its parent is known once it has a name there.
+    pub(super) fn new() -> Directory {
         Directory {
-            parent: parent.unwrap_or(NodeId::UNKNOWN),
+            parent: NodeId::ROOT,
             by_name: HashMap::new(),
             by_cookie: BTreeMap::new(),
             next_cookie: 0,

@@ -37,7 +37,8 @@ impl Tree {
 
     fn export_node(&mut self, node: NodeId, path: &str, target: &Target<'_>) -> std::io::Result<()> {
         let lower = self.open_lower(node).map_err(|errno| std::io::Error::other(format!("{errno:?}")))?;
-        match &self.nodes[node].body {
+        let body = self.nodes.find(node).map(|node| &node.body).map_err(|_| std::io::ErrorKind::NotFound)?;
+        match body {
             Body::Link(link) if stays_inside(path, link) => target.symlink(link),
             Body::File(content) => target.file(|file| {
                 let mut piece = vec![0; PIECE];
