@@ -16,7 +16,7 @@ impl Vfs {
         let mut differences = Differences::default();
         for mount in &self.mounts {
             if let Backend::Tree(tree) = &mount.backend {
-                tree.visit_changes(&mut |change, path| differences.add(change, below(&mount.guest, &path)));
+                differences.add_all(&mount.guest, tree);
             }
         }
         differences.finish()
@@ -50,16 +50,16 @@ impl Vfs {
     ///
     /// # Errors
     /// `mount_invalid`, `host_io`.
-    pub(crate) fn export(&mut self, mount: &GuestPath, to: &cap_std::fs::Dir) -> Result<FilesDiff> {
+    pub(crate) fn export(&self, mount: &GuestPath, to: &cap_std::fs::Dir) -> Result<FilesDiff> {
         let no_tree = || Error::MountInvalid {
             guest: mount.to_string(),
             reason: "no overlay or memory mount has this path".to_owned(),
         };
-        let found = self.mounts.iter_mut().find(|candidate| candidate.guest == *mount).ok_or_else(no_tree)?;
-        let Backend::Tree(tree) = &mut found.backend else { return Err(no_tree()) };
+        let found = self.mounts.iter().find(|candidate| candidate.guest == *mount).ok_or_else(no_tree)?;
+        let Backend::Tree(tree) = &found.backend else { return Err(no_tree()) };
         let mut differences = Differences::default();
-        tree.visit_changes(&mut |change, path| differences.add(change, below(mount, &path)));
-        tree.export(to, &mut self.ledger)?;
+        differences.add_all(mount, tree);
+        tree.export(to)?;
         Ok(differences.finish())
     }
 
@@ -133,11 +133,6 @@ impl Vfs {
         }
         nearest
     }
-}
-
-/// A path below a mount as the guest sees it.
-fn below(mount: &GuestPath, path: &str) -> String {
-    format!("{}/{path}", mount.as_str().trim_end_matches('/'))
 }
 
 fn unavailable(path: &GuestPath, errno: Errno) -> Error {

@@ -4,6 +4,7 @@ use super::content::Content;
 use super::directory::{Directory, Slot};
 use super::node::{Body, Node, NodeId};
 use super::{Ledger, Tree};
+use crate::policy::GuestPath;
 use crate::vfs::Errno;
 use std::sync::Arc;
 
@@ -54,6 +55,7 @@ impl Tree {
         if self.is_removed(dir) || self.is_removed(node) {
             return Err(Errno::Noent);
         }
+        self.check_path(dir, name, None)?;
         ledger.take_node()?;
         let linked = self.copy_up(node, ledger).and_then(|()| {
             ledger.take_host(entry_cost(name)).map_err(|_| Errno::Nospc)?;
@@ -125,6 +127,11 @@ impl Tree {
             Some((node, true)) if !self.is_empty(node, ledger)? => return Err(Errno::Notempty),
             _ => {}
         }
+        if self.is_over_lower(moved) {
+            // As overlayfs: C libraries and Python copy then.
+            return Err(Errno::Xdev);
+        }
+        self.check_path(to, to_name, Some(moved))?;
         ledger.take_host(entry_cost(to_name)).map_err(|_| Errno::Nospc)?;
         if replaced.is_some() {
             self.detach(to, to_name, now, ledger)?;
@@ -177,7 +184,7 @@ impl Tree {
         }
         match node.body {
             Body::File(Content::Chunks(chunks)) => chunks.release(ledger),
-            Body::Dir(directory) => directory.hidden().for_each(|name| ledger.give_host(entry_cost(name))),
+            Body::Dir(directory) => directory.hidden().for_each(|(name, _)| ledger.give_host(entry_cost(name))),
             _ => {}
         }
     }
@@ -186,6 +193,7 @@ impl Tree {
         if self.is_removed(dir) {
             return Err(Errno::Noent);
         }
+        self.check_path(dir, name, None)?;
         ledger.take_node()?;
         let cost = Node::BYTES + body.host_bytes() + entry_cost(name);
         ledger.take_host(cost).map_err(|_| {
@@ -229,17 +237,46 @@ impl Tree {
         self.directory_mut(dir)?.insert(name, node, original, counted);
         let named = self.nodes.find_mut(node)?;
         named.names += 1;
+        let mut bytes = name.len();
         if let Body::Dir(directory) = &mut named.body {
-            directory.parent = dir;
+            (directory.parent, directory.name_bytes) = (dir, name.len());
+            bytes = directory.longest(name);
+        }
+        let mut at = dir;
+        while let Ok(directory) = self.directory_mut(at)
+            && directory.below_bytes < bytes
+        {
+            directory.below_bytes = bytes;
+            bytes += directory.name_bytes + 1;
+            match directory.parent {
+                parent if at != parent => at = parent,
+                _ => break,
+            }
         }
         Ok(())
     }
 
+    /// Refuses a name whose path below the mount, or one below that, would be too long to be
+    /// named from outside. `moved` is a directory that gets the name.
+    fn check_path(&self, dir: NodeId, name: &str, moved: Option<NodeId>) -> Result<(), Errno> {
+        let moved = moved.and_then(|moved| self.directory(moved));
+        let mut bytes = moved.map_or(name.len(), |moved| moved.longest(name));
+        let mut at = dir;
+        while at != self.root {
+            let directory = self.directory(at).ok_or(Errno::Io)?;
+            bytes += directory.name_bytes + 1;
+            at = directory.parent;
+        }
+        if bytes > GuestPath::MAX_BYTES { Err(Errno::NameTooLong) } else { Ok(()) }
+    }
+
     /// Takes an entry out of its directory. A name that now hides one below stays charged.
     fn take_entry(&mut self, dir: NodeId, name: &str, ledger: &mut Ledger) -> Result<Option<Slot>, Errno> {
-        let directory = self.directory_mut(dir)?;
+        let directory = self.directory(dir).ok_or(Errno::Notdir)?;
         let was_hidden = directory.hides(name);
-        let Some(slot) = directory.remove(name) else { return Ok(None) };
+        let is_dir = directory.find(name).is_some_and(|slot| self.is_dir(slot.node));
+        let directory = self.directory_mut(dir)?;
+        let Some(slot) = directory.remove(name, is_dir) else { return Ok(None) };
         if was_hidden || !directory.hides(name) {
             ledger.give_host(entry_cost(name));
         }
@@ -251,6 +288,12 @@ impl Tree {
     /// True when a node has no name left, or is gone altogether.
     fn is_removed(&self, node: NodeId) -> bool {
         self.nodes.find(node).map_or(true, |node| node.names == 0)
+    }
+
+    /// True for a directory that the folder below has. It stays where it is, so that nobody has to
+    /// look below it to tell what moved along.
+    fn is_over_lower(&self, node: NodeId) -> bool {
+        self.lower.is_some() && self.directory(node).is_some_and(Directory::is_of_the_start)
     }
 
     fn is_empty(&mut self, node: NodeId, ledger: &mut Ledger) -> Result<bool, Errno> {

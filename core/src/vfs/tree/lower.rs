@@ -1,8 +1,8 @@
 //! The folder of the host below an overlay: read, never written.
 //!
-//! A node remembers where the host has it, not where the guest sees it, so that a renamed
-//! directory keeps its content. Directories of the host are opened when they are needed and
-//! only the last few stay open.
+//! A node remembers where the host has it, not where the guest sees it, so that a renamed file
+//! keeps its content; directories stay where they are. Directories of the host are opened when
+//! they are needed and only the last few stay open.
 
 use super::change::entry_cost;
 use super::content::Content;
@@ -55,29 +55,6 @@ impl LowerFolder {
         let (parent, name) = home.rsplit_once('/').unwrap_or(("", home));
         let dir = self.dir(&parent.into())?;
         host::open_regular(&dir, Name::parse(name)?, true, false)
-    }
-
-    /// What the host has at `path` below the folder.
-    pub(super) fn stat(&self, path: &str) -> Result<Option<Stat>, Errno> {
-        let (parent, name) = path.rsplit_once('/').unwrap_or(("", path));
-        match self.open(parent) {
-            Ok(dir) => host::look_up(&dir, Name::parse(name)?),
-            Err(Errno::Noent | Errno::Notdir | Errno::Loop) => Ok(None),
-            Err(errno) => Err(errno),
-        }
-    }
-
-    /// The names in the directory at `path`, and which of them are directories.
-    pub(super) fn names(&self, path: &str) -> Result<Vec<(String, bool)>, Errno> {
-        host::names(&*self.open(path)?)
-    }
-
-    pub(super) fn open(&self, path: &str) -> Result<Arc<Dir>, Errno> {
-        let mut at = self.root.clone();
-        for name in path.split('/').filter(|name| !name.is_empty()) {
-            at = Arc::new(host::open_dir(&at, Name::parse(name)?)?);
-        }
-        Ok(at)
     }
 
     fn open_from_nearest(&self, home: &str) -> Result<Arc<Dir>, Errno> {
