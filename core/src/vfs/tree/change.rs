@@ -6,7 +6,6 @@ use super::node::{Body, Node, NodeId};
 use super::{Ledger, Tree};
 use crate::policy::GuestPath;
 use crate::vfs::Errno;
-use std::sync::Arc;
 
 impl Tree {
     /// Creates an empty file; the name must be free.
@@ -161,7 +160,7 @@ impl Tree {
         now: u64,
         ledger: &mut Ledger,
     ) -> Result<NodeId, Errno> {
-        ledger.take_host(Node::BYTES + entry_cost(name) + home.len() as u64)?;
+        ledger.take_host(Node::BYTES + body.host_bytes() + entry_cost(name) + home_cost(home))?;
         if matches!(body, Body::Dir(_)) {
             self.nodes.find_mut(dir)?.gain_directory();
         }
@@ -345,7 +344,8 @@ impl Body {
     /// What the body costs the host beside its node, content and entries.
     pub(super) fn host_bytes(&self) -> u64 {
         match self {
-            Body::Link(target) => target.len() as u64,
+            Body::Link(target) => Node::TEXT_BYTES + target.len() as u64,
+            Body::Dir(_) => Directory::BYTES,
             _ => 0,
         }
     }
@@ -353,9 +353,13 @@ impl Body {
 
 impl Node {
     pub(super) fn host_bytes(&self) -> u64 {
-        let home: Option<&Arc<str>> = self.home.as_ref();
-        Node::BYTES + self.body.host_bytes() + home.map_or(0, |home| home.len() as u64)
+        Node::BYTES + self.body.host_bytes() + self.home.as_ref().map_or(0, |home| home_cost(home))
     }
+}
+
+/// What remembering where a node stood costs the host.
+pub(super) fn home_cost(home: &str) -> u64 {
+    Node::TEXT_BYTES + home.len() as u64
 }
 
 /// What an entry costs the host.

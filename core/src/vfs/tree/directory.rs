@@ -15,7 +15,7 @@ pub(super) struct Slot {
     pub(super) counted: bool,
 }
 
-/// The entries of one directory. Every entry has a cookie above all earlier ones, so that a
+/// The entries of one directory, in maps that give memory back as entries go. Every entry has a cookie above all earlier ones, so that a
 /// listing goes on after it whatever came and went.
 #[derive(Clone)]
 pub(super) struct Directory {
@@ -43,8 +43,11 @@ struct Start {
 }
 
 impl Directory {
-    /// What an entry costs the host beside its name.
-    pub(super) const ENTRY_BYTES: u64 = 128;
+    /// What an entry costs the host beside its name: its share of two maps whose blocks are half
+    /// full, and what the name's own block has beside it.
+    pub(super) const ENTRY_BYTES: u64 = 224;
+    /// What a directory costs beside a node: the blocks that its maps have for a single entry.
+    pub(super) const BYTES: u64 = 1024;
 
     /// An empty directory; its parent is known once it has a name there.
     pub(super) fn new() -> Directory {

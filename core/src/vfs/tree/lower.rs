@@ -4,7 +4,7 @@
 //! keeps its content; directories stay where they are. Directories of the host are opened when
 //! they are needed and only the last few stay open.
 
-use super::change::entry_cost;
+use super::change::{entry_cost, home_cost};
 use super::content::Content;
 use super::directory::Directory;
 use super::node::{Body, Node, NodeId};
@@ -146,7 +146,7 @@ impl Tree {
             },
             other => Body::Special(other),
         };
-        ledger.take_host(Node::BYTES + body.host_bytes() + home.len() as u64 + entry_cost(name))?;
+        ledger.take_host(Node::BYTES + body.host_bytes() + home_cost(&home) + entry_cost(name))?;
         let node = self.nodes.insert(body, stat.mtim);
         let adopted = self.nodes.find_mut(node)?;
         (adopted.atim, adopted.mtim, adopted.ctim) = (stat.atim, stat.mtim, stat.ctim);

@@ -28,6 +28,9 @@ use node::{Body, Node, Nodes};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+/// What the path of an initial file costs the host beside its bytes.
+const INITIAL_BYTES: u64 = 80;
+
 /// One tree of files in memory.
 #[derive(Clone)]
 pub(super) struct Tree {
@@ -74,7 +77,7 @@ impl Tree {
 
     fn empty(lower: Option<LowerFolder>, now: u64, ledger: &mut Ledger) -> Result<Tree, Errno> {
         let mut nodes = Nodes::new();
-        ledger.take_host(Node::BYTES)?;
+        ledger.take_host(Node::BYTES + Directory::BYTES)?;
         let root = nodes.insert(Body::new_directory(), now);
         let node = nodes.find_mut(root)?;
         // The root has no entry; this keeps it.
@@ -105,6 +108,8 @@ impl Tree {
                 }
             }
         }
+        // Not given back: the difference needs it as long as the tree lives.
+        ledger.take_host(INITIAL_BYTES + home.len() as u64).map_err(|_| over_budget())?;
         if !self.initial.insert(home.into()) {
             return Err(clash());
         }

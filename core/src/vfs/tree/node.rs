@@ -54,8 +54,11 @@ pub(super) enum Body {
 }
 
 impl Node {
-    /// What a node costs the host beside names and content.
+    /// What a node costs the host beside names and content: its block, and its share of the map
+    /// of nodes and of that of files with several names.
     pub(super) const BYTES: u64 = 320;
+    /// What a text in a block of its own costs beside its bytes.
+    pub(super) const TEXT_BYTES: u64 = 32;
 
     /// Counts a subdirectory that came. A file system that does not count them says 1.
     pub(super) fn gain_directory(&mut self) {
@@ -84,6 +87,8 @@ impl Body {
         Body::Dir(directory)
     }
 }
+
+const _: () = assert!(size_of::<Node>() <= 208, "`Node::BYTES` counts a node's block with 208 bytes");
 
 /// All nodes of a tree.
 #[derive(Clone)]
