@@ -19,5 +19,5 @@ pub(crate) use ambient::open_folder;
 pub(super) use at::{Name, look_up, open_dir, open_regular, read_fully_at, read_link, stat_dir};
 pub(super) use file::HostFile;
 pub(super) use folder::Folder;
-pub(super) use listing::{Listing, names};
+pub(super) use listing::Listing;
 pub(super) use target::Target;
