@@ -8,7 +8,8 @@
 //! Times and copied-up content that nobody wrote to are no difference.
 //!
 //! Nothing here asks the host: a difference costs what the guest changed or looked at, and its
-//! size is bounded.
+//! size is bounded. A second name that the folder below has for a written file is listed once
+//! somebody looked it up.
 
 use super::Tree;
 use super::directory::{Directory, Slot};
