@@ -136,7 +136,9 @@ pub struct Artifact {
 }
 
 /// Which files of memory mounts and overlays differ from the sandbox's start. Guest paths,
-/// sorted; at most [`FilesDiff::MAX_LISTED`] each.
+/// sorted; at most [`FilesDiff::MAX_LISTED`] each and [`FilesDiff::MAX_TEXT_BYTES`] altogether.
+///
+/// To apply it elsewhere, remove first and write then.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FilesDiff {
@@ -144,13 +146,20 @@ pub struct FilesDiff {
     pub added: Vec<String>,
     /// Files whose content is another.
     pub changed: Vec<String>,
-    /// Files and links that are gone.
+    /// Files and links that are gone, and folders under overlays: what lay beneath such a folder
+    /// is gone with it and not listed.
     pub removed: Vec<String>,
+    /// True when there are more than these lists may hold.
+    #[serde(default)]
+    pub truncated: bool,
 }
 
 impl FilesDiff {
     /// The most paths listed in each of the three.
     pub const MAX_LISTED: usize = 1000;
+
+    /// The most bytes that all listed paths have together.
+    pub const MAX_TEXT_BYTES: usize = 1 << 20;
 }
 
 /// How one run ended, what it printed and what it cost.

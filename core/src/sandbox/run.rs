@@ -8,6 +8,7 @@ use crate::outcome::{Outcome, Status, Usage};
 use crate::store::{self, Halt, State, drive};
 use crate::wasi::{Interrupt, Setup, WasiCtx};
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 use wasmtime::Store;
@@ -39,6 +40,10 @@ pub(super) async fn run(sandbox: &mut Sandbox, program: Program) -> Result<Outco
     let driven = drive(&interrupt, sandbox.image.guest().run(&mut store)).await;
     // From here on a cancellation comes too late, and says so.
     drop(running);
+    if let Err(Halt::Panic(error)) = driven {
+        // Nobody knows in what state the file tree is: it goes with the store.
+        return Err(error);
+    }
     let status = status(driven, &store);
     let usage = usage(&store, &interrupt, &sandbox.limits);
     finish(sandbox, store, status, usage, prepared.script.map(|(path, _)| path.to_string()))
@@ -83,8 +88,12 @@ fn finish(
     mut usage: Usage,
     script: Option<String>,
 ) -> Result<Outcome> {
-    let parts = store.into_data().wasi.into_parts();
-    let mut files = parts.vfs.diff();
+    let taken = catch_unwind(AssertUnwindSafe(|| {
+        let parts = store.into_data().wasi.into_parts();
+        let files = parts.vfs.diff();
+        (parts, files)
+    }));
+    let (parts, mut files) = taken.map_err(|panic| store::panicked(panic.as_ref()))?;
     for list in [&mut files.added, &mut files.changed] {
         list.retain(|path| Some(path) != script.as_ref());
     }

@@ -1,9 +1,13 @@
 //! Runs driven by an executor, from other threads, and one after the other.
 #![allow(clippy::unwrap_used)]
 
+use crate::limits::Budget;
+use crate::policy::{Access, GuestPath};
+use crate::vfs::{MountPoint, Now, Quota, Source, Vfs};
 use crate::{Engine, Image, LimitKey, Limits, Mount, Policy, Program, Sandbox, Status, Stdin};
 use std::future::Future;
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
@@ -201,4 +205,68 @@ fn what_users_hold_can_move_between_threads() {
     // The future too: executors with several threads may take it along.
     let run = moves(sandbox.run_async(Program::command()));
     assert!(Executor::new().run(run).0.is_ok());
+}
+
+/// Opens `f`, removes it and ends with the file open.
+const OPEN_AND_UNLINK: &str = r#"(module
+  (import "wasi_snapshot_preview1" "path_open"
+    (func $open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "path_unlink_file" (func $unlink (param i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+  (memory (export "memory") 1)
+  (data (i32.const 100) "f")
+  (func (export "_start")
+    (if (call $open (i32.const 3) (i32.const 0) (i32.const 100) (i32.const 1) (i32.const 0)
+          (i64.const 2) (i64.const 0) (i32.const 0) (i32.const 8))
+      (then (call $exit (i32.const 1))))
+    (if (call $unlink (i32.const 3) (i32.const 100) (i32.const 1)) (then (call $exit (i32.const 2))))))"#;
+
+/// Content that panics when it is freed.
+struct Explosive;
+
+impl AsRef<[u8]> for Explosive {
+    fn as_ref(&self) -> &[u8] {
+        b"boom"
+    }
+}
+
+impl Drop for Explosive {
+    fn drop(&mut self) {
+        panic!("boom");
+    }
+}
+
+/// A clock that panics whenever it is read but the first time.
+#[derive(Default)]
+struct Broken(std::sync::atomic::AtomicBool);
+
+impl Now for Broken {
+    fn now_ns(&self) -> u64 {
+        assert!(!self.0.swap(true, std::sync::atomic::Ordering::Relaxed), "the clock is broken");
+        0
+    }
+}
+
+#[test]
+fn a_panic_in_the_file_tree_is_an_error_and_the_tree_is_not_used_again() {
+    let tree = |content: crate::vfs::Bytes, now: Arc<dyn Now>| {
+        let source = Source::Memory { files: vec![("f".to_owned(), content)], access: Access::ReadWrite };
+        let mounts = vec![MountPoint { guest: GuestPath::parse("/").unwrap(), source }];
+        let quota = Quota { fs_bytes: 1 << 20, fs_nodes: 10, file_bytes: 1 << 20 };
+        Vfs::new(mounts, quota, Arc::new(Budget::new(1 << 20)), now).unwrap()
+    };
+    let clock = |sandbox: &Sandbox| Arc::clone(&sandbox.clock) as Arc<dyn Now>;
+    for (in_a_call, message) in [(true, "the clock is broken"), (false, "boom")] {
+        let mut sandbox = sandbox(OPEN_AND_UNLINK, Limits::new());
+        sandbox.vfs = Some(match in_a_call {
+            true => tree(Arc::new(b"f".to_vec()), Arc::new(Broken::default())),
+            // Freed when the run has ended and its descriptors are closed.
+            false => tree(Arc::new(Explosive), clock(&sandbox)),
+        });
+        let error = sandbox.run(Program::command()).unwrap_err();
+        assert_eq!(error.code().as_str(), "internal");
+        assert!(error.to_string().contains(message), "{error}");
+        assert_eq!(sandbox.files().unwrap_err().code().as_str(), "sandbox_unusable");
+        assert_eq!(sandbox.run(Program::command()).unwrap_err().code().as_str(), "sandbox_unusable");
+    }
 }

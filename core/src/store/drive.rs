@@ -170,7 +170,8 @@ impl Wake for Unpark {
     }
 }
 
-fn panicked(panic: &(dyn std::any::Any + Send)) -> Error {
+/// The error for a panic that was caught.
+pub(crate) fn panicked(panic: &(dyn std::any::Any + Send)) -> Error {
     let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     Error::Internal { reason: format!("a host function panicked: {}", text.unwrap_or("no message")) }
 }

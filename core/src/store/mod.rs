@@ -7,7 +7,7 @@ mod drive;
 mod meter;
 mod stop;
 
-pub(crate) use drive::{Halt, block_on, drive};
+pub(crate) use drive::{Halt, block_on, drive, panicked};
 pub(crate) use meter::Meter;
 pub(crate) use stop::{classify, refused_at_start, status_of};
 

@@ -9,7 +9,9 @@
 //!   never a `Perm` that could mean something else.
 //! - Mount points, and directories on the way to one, cannot be removed, renamed or replaced: `Busy`.
 //!   Directories that exist only because a mount lies below them are read-only. Between mounts
-//!   renaming and linking fail with `Xdev`.
+//!   renaming and linking fail with `Xdev`; so does renaming a directory of an overlay's folder.
+//! - In memory mounts and overlays no path below the mount is longer than a [`GuestPath`]:
+//!   `NameTooLong`.
 //! - Devices, FIFOs and sockets are seen and never opened: `Acces`.
 //! - Everywhere else the kernel is the model; `tests/agreement.rs` compares.
 

@@ -57,7 +57,7 @@ impl Vfs {
         let open = self.files.find(file.0).ok_or(Errno::Badf)?;
         let dev = device(open.mount);
         match (&open.on, &self.mounts[open.mount.0 as usize].backend) {
-            (OpenOn::Tree { node, .. }, Backend::Tree(tree)) => Ok(tree.stat(*node, dev)),
+            (OpenOn::Tree { node, .. }, Backend::Tree(tree)) => tree.stat(*node, dev),
             (OpenOn::Host(file), _) => Ok(self.shown(open.mount, &file.stat()?)),
             _ => Err(Errno::Io),
         }
@@ -193,7 +193,7 @@ impl Vfs {
         match &place.at {
             At::Synthetic => Ok(self.stat_synthetic(place)),
             At::Tree { mount, node } => match &self.mounts[mount.0 as usize].backend {
-                Backend::Tree(tree) => Ok(tree.stat(*node, device(*mount))),
+                Backend::Tree(tree) => tree.stat(*node, device(*mount)),
                 Backend::Host(_) => Err(Errno::Io),
             },
             At::Host { mount, dir, .. } => Ok(self.shown(*mount, &host::stat_dir(dir)?)),
@@ -203,7 +203,7 @@ impl Vfs {
     fn stat_leaf(&self, parent: &Place, leaf: &Leaf) -> Result<Stat, Errno> {
         match (leaf, &parent.at) {
             (Leaf::Node { node, .. }, At::Tree { mount, .. }) => match &self.mounts[mount.0 as usize].backend {
-                Backend::Tree(tree) => Ok(tree.stat(*node, device(*mount))),
+                Backend::Tree(tree) => tree.stat(*node, device(*mount)),
                 Backend::Host(_) => Err(Errno::Io),
             },
             (Leaf::Host(stat), At::Host { mount, .. }) => Ok(self.shown(*mount, stat)),

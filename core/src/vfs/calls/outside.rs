@@ -7,6 +7,7 @@ use crate::vfs::host::Target;
 use crate::vfs::namespace::{At, Namespace, Place};
 use crate::vfs::tree::{Change, Differences};
 use crate::vfs::{Backend, Errno, FileHandle, MountId, OpenFlags, Opened, Vfs};
+use std::ops::ControlFlow;
 
 /// The longest file that is read from outside in one piece.
 const MOST_READ_BYTES: u64 = 1 << 30;
@@ -17,7 +18,7 @@ impl Vfs {
         let mut differences = Differences::default();
         for mount in &self.mounts {
             if let Backend::Tree(tree) = &mount.backend {
-                tree.visit_changes(&mut |change, path| differences.add(change, below(&mount.guest, &path)));
+                differences.add_all(&mount.guest, tree);
             }
         }
         differences.finish()
@@ -52,23 +53,24 @@ impl Vfs {
     ///
     /// # Errors
     /// `mount_invalid`, `host_io`.
-    pub(crate) fn export(&mut self, mount: &GuestPath, to: &cap_std::fs::Dir) -> Result<FilesDiff> {
+    pub(crate) fn export(&self, mount: &GuestPath, to: &cap_std::fs::Dir) -> Result<FilesDiff> {
         let no_tree = || Error::MountInvalid {
             guest: mount.to_string(),
             reason: "no overlay or memory mount has this path".to_owned(),
         };
-        let found = self.mounts.iter_mut().find(|candidate| candidate.guest == *mount).ok_or_else(no_tree)?;
-        let Backend::Tree(tree) = &mut found.backend else { return Err(no_tree()) };
+        let found = self.mounts.iter().find(|candidate| candidate.guest == *mount).ok_or_else(no_tree)?;
+        let Backend::Tree(tree) = &found.backend else { return Err(no_tree()) };
         let mut differences = Differences::default();
         let mut blocked = Ok(());
-        tree.visit_changes(&mut |change, path| {
-            if blocked.is_ok() && change != Change::Removed {
-                blocked = Target::check(to, &path).map_err(Error::host_io(format!("exporting {path}")));
+        let _ = tree.visit_changes(&mut |change, path, _| {
+            if change != Change::Removed {
+                blocked = Target::check(to, path).map_err(Error::host_io(format!("exporting {path}")));
             }
-            differences.add(change, below(mount, &path));
+            if blocked.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         });
         blocked?;
-        tree.export(to, &mut self.ledger)?;
+        differences.add_all(mount, tree);
+        tree.export(to)?;
         Ok(differences.finish())
     }
 
@@ -142,11 +144,6 @@ impl Vfs {
         }
         nearest
     }
-}
-
-/// A path below a mount as the guest sees it.
-fn below(mount: &GuestPath, path: &str) -> String {
-    format!("{}/{path}", mount.as_str().trim_end_matches('/'))
 }
 
 fn unavailable(path: &GuestPath, errno: Errno) -> Error {

@@ -94,11 +94,6 @@ pub(in crate::vfs) fn read_link(dir: &Dir, name: Name<'_>) -> Result<String, Err
     String::from_utf8(target.into_bytes()).map_err(|_| Errno::Ilseq)
 }
 
-/// True when the name is that of a directory.
-pub(super) fn is_directory(dir: &Dir, name: Name<'_>) -> Result<bool, Errno> {
-    Ok(look_up(dir, name)?.is_some_and(|stat| stat.filetype == FileType::Directory))
-}
-
 /// Opens the directory once more, to list it from the start.
 pub(super) fn reopen_to_list(dir: &Dir) -> Result<rustix::fs::Dir, Errno> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;

@@ -1,6 +1,6 @@
 //! The names of a host folder at one moment, so that cookies stay true while it changes.
 
-use super::at::{Name, filetype, is_directory, look_up, reopen_to_list, stat_dir};
+use super::at::{Name, filetype, look_up, reopen_to_list, stat_dir};
 use super::errors::from_kernel;
 use crate::vfs::ledger::Ledger;
 use crate::vfs::pace::cost;
@@ -72,21 +72,4 @@ impl Listing {
     pub(in crate::vfs) fn release(self, ledger: &mut Ledger) {
         ledger.give_host(self.charged);
     }
-}
-
-/// The names of a folder and which of them are directories, for the embedder's own walks (a
-/// difference, an export).
-pub(in crate::vfs) fn names(dir: &Dir) -> Result<Vec<(String, bool)>, Errno> {
-    let mut names = Vec::new();
-    for entry in reopen_to_list(dir)? {
-        let entry = entry.map_err(from_kernel)?;
-        let Ok(text) = entry.file_name().to_str() else { continue };
-        let Ok(name) = Name::parse(text) else { continue };
-        let is_dir = match entry.file_type() {
-            rustix::fs::FileType::Unknown => is_directory(dir, name)?,
-            kind => kind.is_dir(),
-        };
-        names.push((text.to_owned(), is_dir));
-    }
-    Ok(names)
 }

@@ -22,5 +22,5 @@ pub(super) use charges::Charges;
 pub(super) use file::HostFile;
 pub(super) use folder::Folder;
 pub(super) use inodes::Inodes;
-pub(super) use listing::{Listing, names};
+pub(super) use listing::Listing;
 pub(super) use target::Target;

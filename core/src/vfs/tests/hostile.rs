@@ -211,6 +211,37 @@ fn a_lower_folder_removed_on_the_host_gives_ordinary_errors() {
 }
 
 #[test]
+fn hard_links_that_come_and_go_on_the_host_neither_panic_nor_show_another_file() {
+    let fill = |folder: &Path| {
+        fs::write(folder.join("f"), "below").unwrap();
+        fs::hard_link(folder.join("f"), folder.join("g")).unwrap();
+    };
+    // The host says 2; the guest adds a third name and removes the first two.
+    let mut world = World::with(Kind::Overlay, GENEROUS, fill);
+    assert_eq!(world.stat("f").unwrap().nlink, 2);
+    fs::hard_link(world.folder().join("f"), world.folder().join("k")).unwrap();
+    assert_eq!(world.read("g"), b"below");
+    assert_eq!(world.read("k"), b"below");
+    world.unlink("f").unwrap();
+    world.unlink("g").unwrap();
+    world.write("new", b"NEW CONTENT");
+    assert_eq!(world.read("k"), b"below");
+    assert_eq!(world.stat("k").unwrap().nlink, 1);
+    // Names that vanish, after which the host uses the inode again.
+    let mut world = World::with(Kind::Overlay, GENEROUS, fill);
+    world.write("f", b"written");
+    world.unlink("f").unwrap();
+    fs::remove_file(world.folder().join("f")).unwrap();
+    fs::remove_file(world.folder().join("g")).unwrap();
+    for index in 0..50 {
+        fs::create_dir(world.folder().join(format!("d{index}"))).unwrap();
+        assert_eq!(world.stat(&format!("d{index}")).unwrap().filetype, FileType::Directory);
+    }
+    assert_eq!(world.refused("g", READ), Errno::Noent);
+    world.diff();
+}
+
+#[test]
 fn names_that_are_not_utf8_do_not_exist_for_guests() {
     use std::os::unix::ffi::OsStrExt as _;
     for kind in KINDS {

@@ -174,7 +174,8 @@ impl World {
     }
 
     fn diff(&self) -> (Vec<String>, Vec<String>, Vec<String>) {
-        let FilesDiff { added, changed, removed } = self.vfs.diff();
+        let FilesDiff { added, changed, removed, truncated } = self.vfs.diff();
+        assert!(!truncated);
         (added, changed, removed)
     }
 }

@@ -59,7 +59,7 @@ fn the_difference_of_a_memory_mount_is_against_its_initial_files() {
     vfs.unlink_file(&root, "dir/gone").unwrap();
     vfs.rename(&root, "dir/moved", &root, "dir/elsewhere").unwrap();
     vfs.create_directory(&root, "empty").unwrap();
-    let FilesDiff { added, changed, removed } = vfs.diff();
+    let FilesDiff { added, changed, removed, .. } = vfs.diff();
     assert_eq!(added, ["/dir/elsewhere", "/new/file"]);
     assert_eq!(changed, ["/change"]);
     assert_eq!(removed, ["/dir/gone", "/dir/moved"]);
@@ -77,11 +77,31 @@ fn a_difference_lists_the_first_thousand_paths() {
         let Ok(Opened::File(file)) = vfs.open(&root, &format!("f{index:04}"), CREATE) else { panic!() };
         vfs.close_file(file);
     }
-    let added = vfs.diff().added;
+    let FilesDiff { added, truncated, .. } = vfs.diff();
+    assert!(truncated);
     assert_eq!((added.len(), added[0].as_str(), added[999].as_str()), (1_000, "/f0000", "/f0999"));
     let to = tempfile::tempdir().unwrap();
     vfs.export(&path("/"), &host::open_folder(to.path()).unwrap()).unwrap();
     assert_eq!(snapshot(to.path()).len(), 1_500, "an export writes them all");
+}
+
+#[test]
+fn a_difference_has_at_most_a_mebibyte_of_text() {
+    let (mut vfs, root, _) = single(memory(&[]), GENEROUS);
+    let names: Vec<_> = (0..15).map(|index| format!("{index:02}{}", "d".repeat(253))).collect();
+    for depth in 1..=names.len() {
+        vfs.create_directory(&root, &names[..depth].join("/")).unwrap();
+    }
+    let Ok(Opened::Dir(deep)) = vfs.open(&root, &names.join("/"), READ) else { panic!() };
+    for index in 0..900 {
+        let Ok(Opened::File(file)) = vfs.open(&deep, &format!("f{index:04}"), CREATE) else { panic!() };
+        vfs.close_file(file);
+    }
+    vfs.close_dir(deep);
+    let FilesDiff { added, truncated, .. } = vfs.diff();
+    assert!(truncated);
+    assert!(added.iter().map(String::len).sum::<usize>() <= FilesDiff::MAX_TEXT_BYTES);
+    assert!(added.len() > 200 && added[200].ends_with("/f0200"), "the first ones: {}", added.len());
 }
 
 #[test]

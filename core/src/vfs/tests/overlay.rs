@@ -54,6 +54,33 @@ fn copy_up_keeps_inode_and_link_count() {
 }
 
 #[test]
+fn the_root_takes_new_files_after_its_directories_are_removed() {
+    let mut world = World::with(Kind::Overlay, GENEROUS, |folder| {
+        for name in ["a", "b", "c"] {
+            fs::create_dir(folder.join(name)).unwrap();
+        }
+    });
+    for name in ["a", "b", "c"] {
+        world.rmdir(name).unwrap();
+    }
+    world.write("x", b"hi");
+    world.mkdir("d");
+    world.rename("x", "d/x").unwrap();
+    assert_eq!(world.seen(), [("d".to_owned(), None), ("d/x".to_owned(), Some(b"hi".to_vec()))].into());
+}
+
+#[test]
+fn what_was_written_shows_under_a_name_looked_up_after_the_first_is_gone() {
+    let mut world = overlay();
+    world.write("dir/b", b"written");
+    world.unlink("dir/b").unwrap();
+    assert_eq!(world.read("hard"), b"written");
+    assert_eq!(world.stat("hard").unwrap().nlink, 1);
+    world.unlink("hard").unwrap();
+    assert_eq!(world.vfs.fs_bytes_used(), 0, "the last name takes the content with it");
+}
+
+#[test]
 fn a_reader_sees_what_another_handle_wrote() {
     let mut world = overlay();
     let (reader, writer) = (world.file("file", READ), world.file("file", WRITE));
@@ -85,35 +112,69 @@ fn copy_up_is_charged_before_anything_is_read() {
 }
 
 #[test]
-fn a_lower_directory_is_renamed_with_all_below_it() {
+fn a_lower_directory_stays_where_it_is_and_a_new_one_moves() {
     let mut world = overlay();
-    let deep = world.dir("dir/deep");
-    world.rename("dir", "moved").unwrap();
-    assert_eq!(world.names("."), ["file", "hard", "link", "moved"]);
-    assert_eq!(world.read("moved/deep/deeper/d"), b"d");
-    assert_eq!(world.names("moved/deep"), ["c", "deeper"]);
-    world.mkdir("dir");
-    assert!(world.names("dir").is_empty(), "what was below the old name stays hidden");
-    world.write("dir/a", b"other");
-    world.rename("moved/deep/deeper", "deeper").unwrap();
-    assert_eq!(world.read("deeper/d"), b"d");
-    let Ok(Opened::File(file)) = world.vfs.open(&deep, "c", READ) else { panic!() };
-    world.vfs.close_file(file);
-    world.vfs.close_dir(deep);
-    let (added, changed, removed) = world.diff();
-    assert_eq!(added, ["/deeper/d", "/moved/a", "/moved/b", "/moved/deep/c"]);
-    assert_eq!(changed, ["/dir/a"]);
-    assert_eq!(removed, ["/dir/b", "/dir/deep", "/dir/deep/c", "/dir/deep/deeper", "/dir/deep/deeper/d"]);
-    world.unlink("dir/a").unwrap();
-    world.rmdir("dir").unwrap();
-    world.rename("deeper", "moved/deep/deeper").unwrap();
-    world.rename("moved", "dir").unwrap();
-    assert_eq!(world.diff(), Default::default(), "everything is back in its place");
+    world.mkdir("new");
+    let before = world.seen();
+    for (from, to) in [("dir", "moved"), ("dir/deep", "deep"), ("dir/deep/deeper", "new"), ("dir", "new/dir")] {
+        assert_eq!(world.rename(from, to), Err(Errno::Xdev), "{from}");
+    }
+    assert_eq!(world.rename("dir", "dir/deep/x"), Err(Errno::Inval));
+    assert_eq!(world.rename("dir", "dir"), Ok(()));
+    assert_eq!(world.seen(), before);
+    assert_eq!(world.diff(), Default::default());
+    // What C libraries do then: copy, and remove what was copied.
+    world.rename("dir/deep/c", "new/c").unwrap();
+    world.rename("dir/deep/deeper/d", "new/d").unwrap();
+    world.rmdir("dir/deep/deeper").unwrap();
+    world.rmdir("dir/deep").unwrap();
+    world.rename("new", "dir/deep").unwrap();
+    assert_eq!(world.names("dir/deep"), ["c", "d"]);
+    assert_eq!(world.rename("dir", "x"), Err(Errno::Xdev));
+    world.rename("dir/deep", "moved").unwrap();
+    assert_eq!(world.read("moved/d"), b"d");
+    assert_eq!(world.diff(), (paths(&["/moved/c", "/moved/d"]), paths(&[]), paths(&["/dir/deep"])));
+}
+
+#[test]
+fn what_comes_back_to_a_removed_directory_is_added_again() {
+    let mut world = overlay();
+    for name in ["c", "deeper/d"] {
+        world.rename(&format!("dir/deep/{name}"), &format!("kept-{}", &name[name.len() - 1..])).unwrap();
+    }
+    world.rmdir("dir/deep/deeper").unwrap();
+    world.rmdir("dir/deep").unwrap();
+    world.mkdir("dir/deep");
+    world.rename("kept-c", "dir/deep/c").unwrap();
+    world.unlink("kept-d").unwrap();
+    assert_eq!(world.diff(), (paths(&["/dir/deep/c"]), paths(&[]), paths(&["/dir/deep"])));
+    world.rename("file", "elsewhere").unwrap();
+    world.rename("elsewhere", "file").unwrap();
+    assert_eq!(world.diff().0, ["/dir/deep/c"], "a file that came back to its place is none");
+}
+
+#[test]
+fn a_difference_is_told_without_a_look_at_the_folder() {
+    let mut world = overlay();
+    world.unlink("dir/deep/c").unwrap();
+    world.unlink("dir/deep/deeper/d").unwrap();
+    world.rmdir("dir/deep/deeper").unwrap();
+    world.rmdir("dir/deep").unwrap();
+    world.write("dir/a", b"changed");
+    world.rename("dir/b", "b").unwrap();
+    world.rename("b", "dir/new").unwrap();
+    world.unlink("link").unwrap();
+    world.symlink("dir", "link").unwrap();
+    let before = world.diff();
+    let changed = paths(&["/dir/a", "/link"]);
+    assert_eq!(before, (paths(&["/dir/new"]), changed, paths(&["/dir/b", "/dir/deep"])));
+    fs::remove_dir_all(world.folder()).unwrap();
+    assert_eq!(world.diff(), before);
 }
 
 #[test]
 fn a_write_in_a_moved_directory_is_known_after_it_moved_back() {
-    let mut world = overlay();
+    let mut world = World::with(Kind::Memory, GENEROUS, lower);
     world.rename("dir", "away").unwrap();
     world.write("away/deep/deeper/d", b"changed");
     world.rename("away", "dir").unwrap();
@@ -155,7 +216,7 @@ fn a_file_in_place_of_a_directory_and_the_reverse_are_told_apart() {
     let (added, changed, removed) = world.diff();
     assert_eq!(added, ["/dir/deep", "/file/inside"]);
     assert!(changed.is_empty());
-    assert_eq!(removed, ["/dir/deep", "/dir/deep/c", "/dir/deep/deeper", "/dir/deep/deeper/d", "/file"]);
+    assert_eq!(removed, ["/dir/deep", "/file"], "what lay in the directory is gone with it");
 }
 
 #[test]
@@ -235,9 +296,10 @@ fn an_exported_difference_makes_a_copy_equal_to_the_overlay() {
             };
         }
         let (_, _, removed) = world.diff();
-        for path in removed.iter().rev() {
+        for path in &removed {
             let path = copy.path().join(&path[1..]);
-            let gone = if path.is_dir() && !path.is_symlink() { fs::remove_dir(&path) } else { fs::remove_file(&path) };
+            let gone =
+                if path.is_dir() && !path.is_symlink() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
             gone.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         }
         let to = host::open_folder(copy.path()).unwrap();

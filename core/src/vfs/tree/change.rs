@@ -1,11 +1,11 @@
 //! Names that come, go and move. Every charge is taken before anything changes.
 
 use super::content::Content;
-use super::directory::Directory;
+use super::directory::{Directory, Slot};
 use super::node::{Body, Node, NodeId};
 use super::{Ledger, Tree};
+use crate::policy::GuestPath;
 use crate::vfs::Errno;
-use std::sync::Arc;
 
 impl Tree {
     /// Creates an empty file; the name must be free.
@@ -26,8 +26,8 @@ impl Tree {
         now: u64,
         ledger: &mut Ledger,
     ) -> Result<(), Errno> {
-        self.create(dir, name, Body::new_directory(dir), now, ledger)?;
-        self.nodes[dir].links += 1;
+        self.create(dir, name, Body::new_directory(), now, ledger)?;
+        self.nodes.find_mut(dir)?.gain_directory();
         Ok(())
     }
 
@@ -51,17 +51,19 @@ impl Tree {
         now: u64,
         ledger: &mut Ledger,
     ) -> Result<(), Errno> {
-        if self.nodes[dir].links == 0 || self.nodes[node].links == 0 {
+        if self.is_removed(dir) || self.is_removed(node) {
             return Err(Errno::Noent);
         }
+        self.check_path(dir, name, None)?;
         ledger.take_node()?;
         let linked = self.copy_up(node, ledger).and_then(|()| {
             ledger.take_host(entry_cost(name)).map_err(|_| Errno::Nospc)?;
-            self.directory_mut(dir).map(|directory| directory.insert(name, node, false, true))
+            self.add_entry(dir, name, node, false, true)
         });
         linked.inspect_err(|_| ledger.give_node())?;
-        self.nodes[node].links += 1;
-        self.nodes[node].ctim = now;
+        let linked = self.nodes.find_mut(node)?;
+        linked.links = linked.links.saturating_add(1);
+        linked.ctim = now;
         self.touch(dir, now);
         Ok(())
     }
@@ -105,7 +107,7 @@ impl Tree {
         ledger: &mut Ledger,
     ) -> Result<(), Errno> {
         let moved = self.look_up(from, from_name, ledger)?.ok_or(Errno::Noent)?;
-        if self.nodes[to].links == 0 {
+        if self.is_removed(to) {
             return Err(Errno::Noent);
         }
         let replaced = self.look_up(to, to_name, ledger)?;
@@ -124,20 +126,25 @@ impl Tree {
             Some((node, true)) if !self.is_empty(node, ledger)? => return Err(Errno::Notempty),
             _ => {}
         }
+        if self.is_over_lower(moved) {
+            // As overlayfs: C libraries and Python copy then.
+            return Err(Errno::Xdev);
+        }
+        self.check_path(to, to_name, Some(moved))?;
         ledger.take_host(entry_cost(to_name)).map_err(|_| Errno::Nospc)?;
         if replaced.is_some() {
             self.detach(to, to_name, now, ledger)?;
         }
         let counted = self.take_entry(from, from_name, ledger)?.is_some_and(|slot| slot.counted);
-        self.directory_mut(to)?.insert(to_name, moved, false, counted);
-        if let Body::Dir(directory) = &mut self.nodes[moved].body {
-            directory.parent = to;
-            self.nodes[from].links = self.nodes[from].links.saturating_sub(1);
-            self.nodes[to].links += 1;
+        self.add_entry(to, to_name, moved, false, counted)?;
+        if is_dir {
+            self.nodes.find_mut(from)?.lose_directory();
+            self.nodes.find_mut(to)?.gain_directory();
         }
+        let node = self.nodes.find_mut(moved)?;
+        node.ctim = now;
         // What is written below while it is away would be missed once it is back in its place.
-        self.touched_everywhere |= is_dir && self.nodes[moved].home.is_some();
-        self.nodes[moved].ctim = now;
+        self.touched_everywhere |= is_dir && node.home.is_some();
         self.touch(from, now);
         self.touch(to, now);
         Ok(())
@@ -153,38 +160,39 @@ impl Tree {
         now: u64,
         ledger: &mut Ledger,
     ) -> Result<NodeId, Errno> {
-        ledger.take_host(Node::BYTES + entry_cost(name) + home.len() as u64)?;
+        ledger.take_host(Node::BYTES + body.host_bytes() + entry_cost(name) + home_cost(home))?;
         if matches!(body, Body::Dir(_)) {
-            self.nodes[dir].links += 1;
+            self.nodes.find_mut(dir)?.gain_directory();
         }
         let node = self.nodes.insert(body, now);
-        self.nodes[node].home = Some(home.into());
-        self.directory_mut(dir)?.insert(name, node, true, false);
+        self.nodes.find_mut(node)?.home = Some(home.into());
+        self.add_entry(dir, name, node, true, false)?;
         Ok(node)
     }
 
-    /// Frees a node that has neither name nor handle.
+    /// Frees a node that has neither name nor handle. The host's count of its names can only
+    /// keep it, charged, for longer.
     pub(super) fn free_if_unused(&mut self, id: NodeId, ledger: &mut Ledger) {
-        let node = &self.nodes[id];
-        if node.links > 0 || node.opens > 0 || id == self.root {
+        if self.nodes.find(id).is_ok_and(|node| node.names > 0 || node.opens > 0 || node.unseen > 0) {
             return;
         }
         let Some(node) = self.nodes.remove(id) else { return };
         ledger.give_host(node.host_bytes());
-        if let Some(key) = node.lower_key {
+        if let Some(key) = node.lower_key.filter(|key| self.shared.get(key) == Some(&id)) {
             self.shared.remove(&key);
         }
         match node.body {
             Body::File(Content::Chunks(chunks)) => chunks.release(ledger),
-            Body::Dir(directory) => directory.hidden().for_each(|name| ledger.give_host(entry_cost(name))),
+            Body::Dir(directory) => directory.hidden().for_each(|(name, _)| ledger.give_host(entry_cost(name))),
             _ => {}
         }
     }
 
     fn create(&mut self, dir: NodeId, name: &str, body: Body, now: u64, ledger: &mut Ledger) -> Result<NodeId, Errno> {
-        if self.nodes[dir].links == 0 {
+        if self.is_removed(dir) {
             return Err(Errno::Noent);
         }
+        self.check_path(dir, name, None)?;
         ledger.take_node()?;
         let cost = Node::BYTES + body.host_bytes() + entry_cost(name);
         ledger.take_host(cost).map_err(|_| {
@@ -192,7 +200,7 @@ impl Tree {
             Errno::Nospc
         })?;
         let node = self.nodes.insert(body, now);
-        self.directory_mut(dir)?.insert(name, node, false, true);
+        self.add_entry(dir, name, node, false, true)?;
         self.touch(dir, now);
         Ok(node)
     }
@@ -204,10 +212,9 @@ impl Tree {
             ledger.give_node();
         }
         if self.is_dir(slot.node) {
-            self.nodes[slot.node].links = 0;
-            self.nodes[dir].links = self.nodes[dir].links.saturating_sub(1);
+            self.nodes.find_mut(dir)?.lose_directory();
         } else {
-            let node = &mut self.nodes[slot.node];
+            let node = self.nodes.find_mut(slot.node)?;
             node.links = node.links.saturating_sub(1);
             node.ctim = now;
         }
@@ -216,20 +223,76 @@ impl Tree {
         Ok(())
     }
 
-    /// Takes an entry out of its directory. A name that now hides one below stays charged.
-    fn take_entry(
+    /// Names a node. Every entry is made here and taken in [`Tree::take_entry`], so that a node
+    /// knows how many it has.
+    pub(super) fn add_entry(
         &mut self,
         dir: NodeId,
         name: &str,
-        ledger: &mut Ledger,
-    ) -> Result<Option<super::directory::Slot>, Errno> {
-        let directory = self.directory_mut(dir)?;
+        node: NodeId,
+        original: bool,
+        counted: bool,
+    ) -> Result<(), Errno> {
+        self.directory_mut(dir)?.insert(name, node, original, counted);
+        let named = self.nodes.find_mut(node)?;
+        named.names += 1;
+        let mut bytes = name.len();
+        if let Body::Dir(directory) = &mut named.body {
+            (directory.parent, directory.name_bytes) = (dir, name.len());
+            bytes = directory.longest(name);
+        }
+        let mut at = dir;
+        while let Ok(directory) = self.directory_mut(at)
+            && directory.below_bytes < bytes
+        {
+            directory.below_bytes = bytes;
+            bytes += directory.name_bytes + 1;
+            match directory.parent {
+                parent if at != parent => at = parent,
+                _ => break,
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses a name whose path below the mount, or one below that, would be too long to be
+    /// named from outside. `moved` is a directory that gets the name.
+    fn check_path(&self, dir: NodeId, name: &str, moved: Option<NodeId>) -> Result<(), Errno> {
+        let moved = moved.and_then(|moved| self.directory(moved));
+        let mut bytes = moved.map_or(name.len(), |moved| moved.longest(name));
+        let mut at = dir;
+        while at != self.root {
+            let directory = self.directory(at).ok_or(Errno::Io)?;
+            bytes += directory.name_bytes + 1;
+            at = directory.parent;
+        }
+        if bytes > GuestPath::MAX_BYTES { Err(Errno::NameTooLong) } else { Ok(()) }
+    }
+
+    /// Takes an entry out of its directory. A name that now hides one below stays charged.
+    fn take_entry(&mut self, dir: NodeId, name: &str, ledger: &mut Ledger) -> Result<Option<Slot>, Errno> {
+        let directory = self.directory(dir).ok_or(Errno::Notdir)?;
         let was_hidden = directory.hides(name);
-        let slot = directory.remove(name);
-        if slot.is_some() && (was_hidden || !directory.hides(name)) {
+        let is_dir = directory.find(name).is_some_and(|slot| self.is_dir(slot.node));
+        let directory = self.directory_mut(dir)?;
+        let Some(slot) = directory.remove(name, is_dir) else { return Ok(None) };
+        if was_hidden || !directory.hides(name) {
             ledger.give_host(entry_cost(name));
         }
-        Ok(slot)
+        let named = self.nodes.find_mut(slot.node)?;
+        named.names = named.names.saturating_sub(1);
+        Ok(Some(slot))
+    }
+
+    /// True when a node has no name left, or is gone altogether.
+    fn is_removed(&self, node: NodeId) -> bool {
+        self.nodes.find(node).map_or(true, |node| node.names == 0)
+    }
+
+    /// True for a directory that the folder below has. It stays where it is, so that nobody has to
+    /// look below it to tell what moved along.
+    fn is_over_lower(&self, node: NodeId) -> bool {
+        self.lower.is_some() && self.directory(node).is_some_and(Directory::is_of_the_start)
     }
 
     fn is_empty(&mut self, node: NodeId, ledger: &mut Ledger) -> Result<bool, Errno> {
@@ -251,10 +314,11 @@ impl Tree {
 
     /// Stamps a directory whose entries changed, and leaves word on the way up from it.
     fn touch(&mut self, dir: NodeId, now: u64) {
-        let node = &mut self.nodes[dir];
-        (node.mtim, node.ctim) = (now, now);
+        if let Ok(node) = self.nodes.find_mut(dir) {
+            (node.mtim, node.ctim) = (now, now);
+        }
         let mut at = dir;
-        while let Body::Dir(directory) = &mut self.nodes[at].body
+        while let Ok(directory) = self.directory_mut(at)
             && !directory.touched
         {
             directory.touched = true;
@@ -266,7 +330,7 @@ impl Tree {
     pub(super) fn touch_home(&mut self, home: &str) {
         let mut at = self.root;
         for name in home.split('/') {
-            let Body::Dir(directory) = &mut self.nodes[at].body else { return };
+            let Ok(directory) = self.directory_mut(at) else { return };
             directory.touched = true;
             match directory.find(name) {
                 Some(slot) => at = slot.node,
@@ -280,7 +344,8 @@ impl Body {
     /// What the body costs the host beside its node, content and entries.
     pub(super) fn host_bytes(&self) -> u64 {
         match self {
-            Body::Link(target) => target.len() as u64,
+            Body::Link(target) => Node::TEXT_BYTES + target.len() as u64,
+            Body::Dir(_) => Directory::BYTES,
             _ => 0,
         }
     }
@@ -288,9 +353,13 @@ impl Body {
 
 impl Node {
     pub(super) fn host_bytes(&self) -> u64 {
-        let home: Option<&Arc<str>> = self.home.as_ref();
-        Node::BYTES + self.body.host_bytes() + home.map_or(0, |home| home.len() as u64)
+        Node::BYTES + self.body.host_bytes() + self.home.as_ref().map_or(0, |home| home_cost(home))
     }
+}
+
+/// What remembering where a node stood costs the host.
+pub(super) fn home_cost(home: &str) -> u64 {
+    Node::TEXT_BYTES + home.len() as u64
 }
 
 /// What an entry costs the host.

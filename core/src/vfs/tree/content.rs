@@ -42,8 +42,8 @@ const SMALLEST_BLOCK: u64 = 256;
 /// Above this a chunk gets all of its block at once: growing it step by step would copy more
 /// than the guest writes.
 const LARGEST_SMALL_BLOCK: u64 = 16 << 10;
-/// What a block costs the host beside its bytes.
-const BLOCK_OVERHEAD: u64 = 128;
+/// What a block costs the host beside its bytes, when it is the only one in its map.
+const BLOCK_OVERHEAD: u64 = 384;
 
 #[derive(Clone, Default)]
 pub(super) struct Chunks {

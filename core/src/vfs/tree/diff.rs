@@ -3,18 +3,21 @@
 //! A path is *added* when nothing but a directory was there, *changed* when a file or symlink
 //! was there and another stands there now or was written to (writing the same bytes counts),
 //! *removed* when a file or symlink was there and none is. Directories are not listed, but for
-//! a removed directory of an overlay's folder: it is listed beside all that was in it, so that
-//! whoever applies the difference can remove it too. Times and copied-up content that nobody
-//! wrote to are no difference.
+//! a removed directory of an overlay's folder: what lay beneath it is removed with it and not
+//! listed, and what stands there now is added. So whoever applies a difference removes first.
+//! Times and copied-up content that nobody wrote to are no difference.
+//!
+//! Nothing here asks the host: a difference costs what the guest changed or looked at, and its
+//! size is bounded. A second name that the folder below has for a written file is listed once
+//! somebody looked it up.
 
 use super::Tree;
-use super::node::{Body, NodeId};
+use super::directory::{Directory, Slot};
+use super::node::NodeId;
 use crate::outcome::FilesDiff;
-use crate::vfs::FileType;
-use crate::vfs::host::{self, Name};
-use cap_std::fs::Dir;
-use std::collections::BTreeSet;
-use std::ops::Bound;
+use crate::policy::GuestPath;
+use std::collections::{BTreeSet, btree_map};
+use std::ops::{Bound, ControlFlow};
 use std::sync::Arc;
 
 /// How one path differs.
@@ -25,25 +28,45 @@ pub(in crate::vfs) enum Change {
     Removed,
 }
 
-/// Collects paths in order, at most [`FilesDiff::MAX_LISTED`] of each kind: the first ones.
+/// Takes a change and its path below the mount, with the node that is there now.
+pub(in crate::vfs) type Visit<'v> = dyn FnMut(Change, &str, Option<NodeId>) -> ControlFlow<()> + 'v;
+
+/// Collects paths up to the bounds of [`FilesDiff`]: the first ones that are visited.
 #[derive(Default)]
 pub(in crate::vfs) struct Differences {
     added: BTreeSet<String>,
     changed: BTreeSet<String>,
     removed: BTreeSet<String>,
+    text_bytes: usize,
+    truncated: bool,
 }
 
 impl Differences {
-    pub(in crate::vfs) fn add(&mut self, change: Change, path: String) {
+    /// Collects what differs in the tree of one mount.
+    pub(in crate::vfs) fn add_all(&mut self, mount: &GuestPath, tree: &Tree) {
+        let prefix = mount.as_str().trim_end_matches('/');
+        let _ = tree.visit_changes(&mut |change, path, _| self.add(change, prefix, path));
+    }
+
+    fn add(&mut self, change: Change, prefix: &str, path: &str) -> ControlFlow<()> {
         let paths = match change {
             Change::Added => &mut self.added,
             Change::Changed => &mut self.changed,
             Change::Removed => &mut self.removed,
         };
-        paths.insert(path);
-        if paths.len() > FilesDiff::MAX_LISTED {
-            paths.pop_last();
+        if paths.len() == FilesDiff::MAX_LISTED {
+            self.truncated = true;
+            return ControlFlow::Continue(());
         }
+        let bytes = prefix.len() + 1 + path.len();
+        if self.text_bytes + bytes > FilesDiff::MAX_TEXT_BYTES {
+            self.truncated = true;
+            return ControlFlow::Break(());
+        }
+        if paths.insert(format!("{prefix}/{path}")) {
+            self.text_bytes += bytes;
+        }
+        ControlFlow::Continue(())
     }
 
     pub(in crate::vfs) fn finish(self) -> FilesDiff {
@@ -51,133 +74,110 @@ impl Differences {
             added: self.added.into_iter().collect(),
             changed: self.changed.into_iter().collect(),
             removed: self.removed.into_iter().collect(),
+            truncated: self.truncated,
         }
     }
+}
+
+/// A directory that the walk stands in.
+struct Level<'t> {
+    directory: &'t Directory,
+    entries: btree_map::Iter<'t, Arc<str>, Slot>,
+    /// It is where it was at the start.
+    in_place: bool,
+    path_bytes: usize,
 }
 
 impl Tree {
-    /// Visits every difference, by path below the mount, in no order. Costs what was changed and
-    /// what was moved, not what is there. A directory of the folder below that cannot be read any
-    /// more is passed over.
-    pub(in crate::vfs) fn visit_changes(&self, visit: &mut dyn FnMut(Change, String)) {
-        let mut pending = vec![(self.root, String::new())];
-        while let Some((dir, path)) = pending.pop() {
-            let Some(directory) = self.directory(dir) else { continue };
-            let in_place = self.stands_at(dir, &path);
-            if in_place && !directory.touched && !self.touched_everywhere {
+    /// Visits every difference, directory by directory and each in the order of its names. A
+    /// removed path can come twice.
+    pub(in crate::vfs) fn visit_changes(&self, visit: &mut Visit<'_>) -> ControlFlow<()> {
+        let mut path = String::new();
+        let mut levels = Vec::from_iter(self.enter(self.root, &path));
+        while let Some(level) = levels.last_mut() {
+            path.truncate(level.path_bytes);
+            let (directory, in_place) = (level.directory, level.in_place);
+            let Some((name, slot)) = level.entries.next() else {
+                levels.pop();
+                if in_place {
+                    self.visit_hidden(directory, &mut path, visit)?;
+                }
+                continue;
+            };
+            push_name(&mut path, name);
+            if self.is_dir(slot.node) {
+                levels.extend(self.enter(slot.node, &path));
                 continue;
             }
-            let origin = if in_place { None } else { self.lower_dir(&path) };
-            for (name, slot) in directory.entries() {
-                let at = join(&path, name);
-                if self.is_dir(slot.node) {
-                    pending.push((slot.node, at));
-                    continue;
-                }
-                let original = (slot.original && in_place) || self.stands_at(slot.node, &at);
-                if original && !self.nodes[slot.node].written {
-                    continue;
-                }
-                let existed = original
-                    || self.initial.contains(&*at)
-                    || (directory.hides(name) && in_place && self.lower_kind(&at) == Some(false))
-                    || origin.as_ref().is_some_and(|dir| is_file(dir, name));
-                visit(if existed { Change::Changed } else { Change::Added }, at);
+            let original = self.is_original(slot, in_place, &path);
+            if original && !self.nodes.find(slot.node).is_ok_and(|node| node.written) {
+                continue;
             }
-            if in_place {
-                directory.hidden().for_each(|name| self.visit_hidden(join(&path, name), visit));
-            } else if directory.is_incomplete() {
-                self.visit_moved(dir, &path, visit);
-            }
+            let existed =
+                original || self.initial.contains(&*path) || (in_place && directory.hidden_kind(name) == Some(false));
+            visit(if existed { Change::Changed } else { Change::Added }, &path, Some(slot.node))?;
         }
+        ControlFlow::Continue(())
     }
 
-    /// Visits the names of a moved directory that only the folder below knows so far.
-    fn visit_moved(&self, dir: NodeId, path: &str, visit: &mut dyn FnMut(Change, String)) {
-        let (Some(directory), Some(home)) = (self.directory(dir), self.nodes[dir].home.as_ref()) else { return };
-        let mut pending = vec![(home.to_string(), path.to_owned(), true)];
-        while let Some((home, path, is_top)) = pending.pop() {
-            let origin = self.lower_dir(&path);
-            for (name, is_dir) in self.lower_names(&home) {
-                if is_top && (directory.find(&name).is_some() || directory.hides(&name)) {
-                    continue;
-                }
-                let at = join(&path, &name);
-                if is_dir {
-                    pending.push((join(&home, &name), at, false));
-                    continue;
-                }
-                let existed = origin.as_ref().is_some_and(|dir| is_file(dir, &name));
-                visit(if existed { Change::Changed } else { Change::Added }, at);
-            }
-        }
+    fn enter(&self, dir: NodeId, path: &str) -> Option<Level<'_>> {
+        let directory = self.directory(dir)?;
+        let in_place = self.stands_at(dir, path);
+        let is_as_it_was = in_place && !directory.touched && !self.touched_everywhere;
+        let level = || Level { directory, entries: directory.entries(), in_place, path_bytes: path.len() };
+        (!is_as_it_was).then(level)
     }
 
-    /// Visits what was at a path at the start whose entry is gone.
-    fn visit_hidden(&self, path: String, visit: &mut dyn FnMut(Change, String)) {
+    /// Whether an entry is what was there at the start. Where a directory of the folder below was
+    /// removed, everything beneath counts as removed, also what came back to its place.
+    fn is_original(&self, slot: &Slot, in_place: bool, path: &str) -> bool {
+        (slot.original && in_place) || ((in_place || self.lower.is_none()) && self.stands_at(slot.node, path))
+    }
+
+    /// Visits what was in a directory at the start and is not there any more.
+    fn visit_hidden(&self, directory: &Directory, path: &mut String, visit: &mut Visit<'_>) -> ControlFlow<()> {
+        let path_bytes = path.len();
+        for (name, was_dir) in directory.hidden() {
+            path.truncate(path_bytes);
+            push_name(path, name);
+            let now = directory.find(name).map(|slot| slot.node);
+            match (was_dir, &self.lower) {
+                (true, None) if now.is_some_and(|node| self.stands_at(node, path)) => {}
+                (true, None) => self.visit_initial_below(path, visit)?,
+                (true, Some(_)) => visit(Change::Removed, path, None)?,
+                (false, _) if now.is_none_or(|node| self.is_dir(node)) => visit(Change::Removed, path, None)?,
+                (false, _) => {}
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// Visits the initial files of a memory mount below `path` that are gone.
+    fn visit_initial_below(&self, path: &str, visit: &mut Visit<'_>) -> ControlFlow<()> {
         let beneath = format!("{path}/");
         let initial = self.initial.range::<str, _>((Bound::Included(&*beneath), Bound::Unbounded));
-        let initial = initial.take_while(|file| file.starts_with(&beneath)).chain(self.initial.get(&*path));
-        for file in initial.filter(|file| self.peek(file) != Some(false)) {
-            visit(Change::Removed, file.to_string());
-        }
-        let mut pending: Vec<_> = self.lower_kind(&path).map(|is_dir| (path, is_dir)).into_iter().collect();
-        while let Some((path, is_dir)) = pending.pop() {
-            if is_dir {
-                pending.extend(self.lower_names(&path).into_iter().map(|(name, is_dir)| (join(&path, &name), is_dir)));
-            }
-            if self.peek(&path) != Some(is_dir) {
-                visit(Change::Removed, path);
+        for file in initial.take_while(|file| file.starts_with(&beneath)) {
+            if !self.has_leaf(file) {
+                visit(Change::Removed, file, None)?;
             }
         }
+        ControlFlow::Continue(())
     }
 
     fn stands_at(&self, node: NodeId, path: &str) -> bool {
-        self.nodes[node].home.as_deref() == Some(path)
+        self.nodes.find(node).is_ok_and(|node| node.home.as_deref() == Some(path))
     }
 
-    /// Whether what is at `path` now is a directory; `None` when nothing is there.
-    fn peek(&self, path: &str) -> Option<bool> {
-        let mut at = self.root;
-        let mut rest = path;
-        loop {
-            let (name, after) = rest.split_once('/').map_or((rest, None), |(name, after)| (name, Some(after)));
-            let directory = self.directory(at)?;
-            match directory.find(name) {
-                Some(slot) => at = slot.node,
-                None if directory.may_have_more(name) => {
-                    let home = self.nodes[at].home.as_ref()?;
-                    return self.lower_kind(&join(home, rest));
-                }
-                None => return None,
-            }
-            match after {
-                Some(after) => rest = after,
-                None => return Some(matches!(self.nodes[at].body, Body::Dir(_))),
-            }
-        }
-    }
-
-    /// Whether what the folder below has at `path` is a directory.
-    fn lower_kind(&self, path: &str) -> Option<bool> {
-        let stat = self.lower.as_ref()?.stat(path).ok().flatten()?;
-        Some(stat.filetype == FileType::Directory)
-    }
-
-    fn lower_dir(&self, path: &str) -> Option<Arc<Dir>> {
-        self.lower.as_ref()?.open(path).ok()
-    }
-
-    fn lower_names(&self, path: &str) -> Vec<(String, bool)> {
-        self.lower.as_ref().and_then(|lower| lower.names(path).ok()).unwrap_or_default()
+    /// Whether something that is no directory is at `path` now, in a tree without a folder below.
+    fn has_leaf(&self, path: &str) -> bool {
+        let step = |at, name| self.directory(at).and_then(|dir| dir.find(name)).map(|slot| slot.node);
+        path.split('/').try_fold(self.root, step).is_some_and(|node| !self.is_dir(node))
     }
 }
 
-fn is_file(dir: &Dir, name: &str) -> bool {
-    let stat = Name::parse(name).and_then(|name| host::look_up(dir, name)).ok().flatten();
-    stat.is_some_and(|stat| stat.filetype != FileType::Directory)
-}
-
-fn join(path: &str, name: &str) -> String {
-    if path.is_empty() { name.to_owned() } else { format!("{path}/{name}") }
+fn push_name(path: &mut String, name: &str) {
+    if !path.is_empty() {
+        path.push('/');
+    }
+    path.push_str(name);
 }

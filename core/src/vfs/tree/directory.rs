@@ -1,7 +1,7 @@
 //! A directory: names to nodes, and the order in which they are listed.
 
 use super::node::NodeId;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, btree_map};
 use std::sync::Arc;
 
 /// What stands behind one name.
@@ -15,12 +15,16 @@ pub(super) struct Slot {
     pub(super) counted: bool,
 }
 
-/// The entries of one directory. Every entry has a cookie above all earlier ones, so that a
+/// The entries of one directory, in maps that give memory back as entries go. Every entry has a cookie above all earlier ones, so that a
 /// listing goes on after it whatever came and went.
 #[derive(Clone)]
 pub(super) struct Directory {
     pub(super) parent: NodeId,
-    by_name: HashMap<Arc<str>, Slot>,
+    /// How long its own name is.
+    pub(super) name_bytes: usize,
+    /// No path below it is longer; what was removed may still count.
+    pub(super) below_bytes: usize,
+    by_name: BTreeMap<Arc<str>, Slot>,
     by_cookie: BTreeMap<u64, (Arc<str>, NodeId)>,
     next_cookie: u64,
     /// Something in it or below it differs from the start, or did.
@@ -34,18 +38,24 @@ pub(super) struct Directory {
 struct Start {
     /// Every name below has been looked up.
     complete: bool,
-    /// Names of the start that were removed or replaced.
-    hidden: BTreeSet<Arc<str>>,
+    /// Names of the start that were removed or replaced, and whether they were directories.
+    hidden: BTreeMap<Arc<str>, bool>,
 }
 
 impl Directory {
-    /// What an entry costs the host beside its name.
-    pub(super) const ENTRY_BYTES: u64 = 128;
+    /// What an entry costs the host beside its name: its share of two maps whose blocks are half
+    /// full, and what the name's own block has beside it.
+    pub(super) const ENTRY_BYTES: u64 = 224;
+    /// What a directory costs beside a node: the blocks that its maps have for a single entry.
+    pub(super) const BYTES: u64 = 1024;
 
-    pub(super) fn new(parent: Option<NodeId>) -> Directory {
+    /// An empty directory; its parent is known once it has a name there.
+    pub(super) fn new() -> Directory {
         Directory {
-            parent: parent.unwrap_or(NodeId::UNKNOWN),
-            by_name: HashMap::new(),
+            parent: NodeId::ROOT,
+            name_bytes: 0,
+            below_bytes: 0,
+            by_name: BTreeMap::new(),
             by_cookie: BTreeMap::new(),
             next_cookie: 0,
             touched: false,
@@ -61,7 +71,8 @@ impl Directory {
         self.by_name.is_empty()
     }
 
-    pub(super) fn entries(&self) -> impl Iterator<Item = (&Arc<str>, &Slot)> {
+    /// The entries in the order of their names.
+    pub(super) fn entries(&self) -> btree_map::Iter<'_, Arc<str>, Slot> {
         self.by_name.iter()
     }
 
@@ -79,13 +90,21 @@ impl Directory {
     }
 
     /// Takes a name away; one of the start is remembered as hidden.
-    pub(super) fn remove(&mut self, name: &str) -> Option<Slot> {
+    pub(super) fn remove(&mut self, name: &str, is_dir: bool) -> Option<Slot> {
         let (name, slot) = self.by_name.remove_entry(name)?;
         self.by_cookie.remove(&slot.cookie);
         if let Some(start) = self.start.as_mut().filter(|_| slot.original) {
-            start.hidden.insert(name);
+            start.hidden.insert(name, is_dir);
+        }
+        if self.by_name.is_empty() {
+            self.below_bytes = 0;
         }
         Some(slot)
+    }
+
+    /// The longest path that begins with `name` when that is the directory's name.
+    pub(super) fn longest(&self, name: &str) -> usize {
+        name.len() + self.below_bytes + usize::from(self.below_bytes > 0)
     }
 
     /// Puts it over a folder of the host whose names are not known yet.
@@ -95,12 +114,17 @@ impl Directory {
 
     /// Remembers which of its initial entries go.
     pub(super) fn remember_start(&mut self) {
-        self.start = Some(Box::new(Start { complete: true, hidden: BTreeSet::new() }));
+        self.start = Some(Box::new(Start { complete: true, hidden: BTreeMap::new() }));
     }
 
     /// True when the folder below may have this name and nobody has looked yet.
     pub(super) fn may_have_more(&self, name: &str) -> bool {
-        self.start.as_ref().is_some_and(|start| !start.complete && !start.hidden.contains(name))
+        self.start.as_ref().is_some_and(|start| !start.complete && !start.hidden.contains_key(name))
+    }
+
+    /// True when it was there at the start.
+    pub(super) fn is_of_the_start(&self) -> bool {
+        self.start.is_some()
     }
 
     /// True when the folder below may have names that nobody has looked up yet.
@@ -115,10 +139,15 @@ impl Directory {
     }
 
     pub(super) fn hides(&self, name: &str) -> bool {
-        self.start.as_ref().is_some_and(|start| start.hidden.contains(name))
+        self.hidden_kind(name).is_some()
     }
 
-    pub(super) fn hidden(&self) -> impl Iterator<Item = &Arc<str>> {
-        self.start.iter().flat_map(|start| start.hidden.iter())
+    /// Whether the hidden name is that of a directory.
+    pub(super) fn hidden_kind(&self, name: &str) -> Option<bool> {
+        self.start.as_ref()?.hidden.get(name).copied()
+    }
+
+    pub(super) fn hidden(&self) -> impl Iterator<Item = (&Arc<str>, bool)> {
+        self.start.iter().flat_map(|start| start.hidden.iter().map(|(name, is_dir)| (name, *is_dir)))
     }
 }

@@ -1,76 +1,76 @@
 //! Writing what is new in a tree into a folder of the host.
 
+use super::Tree;
 use super::content::Content;
-use super::diff::Change;
+use super::lower::LowerFolder;
 use super::node::{Body, NodeId};
-use super::{Ledger, Tree};
 use crate::error::{Error, Result};
 use crate::vfs::Errno;
 use crate::vfs::host::{self, Target};
 use cap_std::fs::Dir;
-use std::io::Write as _;
+use std::fs::File;
+use std::io::{self, Write as _};
+use std::ops::ControlFlow;
 
 const PIECE: usize = 64 << 10;
 
 impl Tree {
     /// Writes every added and changed file and symlink below `to`. Each is written beside its
     /// place and renamed into it. Symlinks that could lead out of `to` are left out.
-    pub(in crate::vfs) fn export(&mut self, to: &Dir, ledger: &mut Ledger) -> Result<()> {
-        let mut paths = Vec::new();
-        self.visit_changes(&mut |change, path| {
-            if change != Change::Removed {
-                paths.push(path);
-            }
+    pub(in crate::vfs) fn export(&self, to: &Dir) -> Result<()> {
+        let mut lower = self.lower.clone();
+        let mut outcome = Ok(());
+        let _ = self.visit_changes(&mut |_, path, node| {
+            let Some(node) = node else { return ControlFlow::Continue(()) };
+            let written = Target::at(to, path).and_then(|target| self.export_node(node, path, &target, &mut lower));
+            outcome = written.map_err(Error::host_io(format!("exporting {path}")));
+            if outcome.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         });
-        paths.sort_unstable();
-        for path in paths {
-            let failed = |errno: Errno| Error::HostIo {
-                operation: format!("exporting {path}"),
-                source: std::io::Error::other(format!("{errno:?}")),
-            };
-            let node = self.find(&path, ledger).map_err(failed)?;
-            let target = Target::at(to, &path).map_err(Error::host_io(format!("exporting {path}")))?;
-            self.export_node(node, &path, &target).map_err(Error::host_io(format!("exporting {path}")))?;
-        }
-        Ok(())
+        outcome
     }
 
-    fn export_node(&mut self, node: NodeId, path: &str, target: &Target<'_>) -> std::io::Result<()> {
-        let lower = self.open_lower(node).map_err(|errno| std::io::Error::other(format!("{errno:?}")))?;
-        match &self.nodes[node].body {
+    fn export_node(
+        &self,
+        node: NodeId,
+        path: &str,
+        target: &Target<'_>,
+        lower: &mut Option<LowerFolder>,
+    ) -> io::Result<()> {
+        let found = self.nodes.find(node).map_err(failed)?;
+        match &found.body {
             Body::Link(link) if stays_inside(path, link) => target.symlink(link),
-            Body::File(content) => target.file(|file| {
-                let mut piece = vec![0; PIECE];
-                let mut offset = 0;
-                loop {
-                    let read = match (content, &lower) {
-                        (Content::Chunks(chunks), _) => chunks.read_at(offset, &mut piece),
-                        (Content::Shared(bytes), _) => {
-                            file.write_all((**bytes).as_ref())?;
-                            return Ok(());
-                        }
-                        (Content::Lower { .. }, Some(lower)) => host::read_fully_at(lower, offset, &mut piece)
-                            .map_err(|errno| std::io::Error::other(format!("{errno:?}")))?,
-                        (Content::Lower { .. }, None) => 0,
-                    };
-                    if read == 0 {
-                        return Ok(());
-                    }
-                    file.write_all(&piece[..read])?;
-                    offset += read as u64;
-                }
-            }),
+            Body::File(Content::Chunks(chunks)) => {
+                target.file(|file| copy(file, |offset, piece| Ok(chunks.read_at(offset, piece))))
+            }
+            Body::File(Content::Shared(bytes)) => target.file(|file| file.write_all((**bytes).as_ref())),
+            Body::File(Content::Lower { .. }) => {
+                let (Some(lower), Some(home)) = (lower, &found.home) else { return Err(failed(Errno::Io)) };
+                let from = lower.open_file(home).map_err(failed)?;
+                target
+                    .file(|file| copy(file, |offset, piece| host::read_fully_at(&from, offset, piece).map_err(failed)))
+            }
             _ => Ok(()),
         }
     }
+}
 
-    fn find(&mut self, path: &str, ledger: &mut Ledger) -> std::result::Result<NodeId, Errno> {
-        let mut at = self.root;
-        for name in path.split('/') {
-            at = self.look_up(at, name, ledger)?.ok_or(Errno::Noent)?;
+/// Writes what `read` gives for each offset until it gives nothing.
+fn copy(file: &mut File, mut read: impl FnMut(u64, &mut [u8]) -> io::Result<usize>) -> io::Result<()> {
+    let mut piece = vec![0; PIECE];
+    let mut offset = 0;
+    loop {
+        match read(offset, &mut piece)? {
+            0 => return Ok(()),
+            count => {
+                file.write_all(&piece[..count])?;
+                offset += count as u64;
+            }
         }
-        Ok(at)
     }
+}
+
+fn failed(errno: Errno) -> io::Error {
+    io::Error::other(format!("{errno:?}"))
 }
 
 /// True when a symlink at `path` cannot lead out of the exported folder: `..` only at its start,

@@ -10,7 +10,7 @@ use std::fs::File;
 impl Tree {
     /// The file of the folder below that holds a node's content, while nothing was written.
     pub(in crate::vfs) fn open_lower(&mut self, node: NodeId) -> Result<Option<File>, Errno> {
-        let found = &self.nodes[node];
+        let found = self.nodes.find(node)?;
         let (Body::File(Content::Lower { .. }), Some(home)) = (&found.body, found.home.clone()) else {
             return Ok(None);
         };
@@ -26,7 +26,7 @@ impl Tree {
         buffer: &mut [u8],
         now: impl FnOnce() -> u64,
     ) -> Result<usize, Errno> {
-        let found = &mut self.nodes[node];
+        let found = self.nodes.find_mut(node)?;
         let Body::File(content) = &found.body else { return Err(Errno::Badf) };
         let count = match content {
             Content::Chunks(chunks) => chunks.read_at(offset, buffer),
@@ -71,8 +71,8 @@ impl Tree {
     }
 
     pub(in crate::vfs) fn size(&self, node: NodeId) -> u64 {
-        match &self.nodes[node].body {
-            Body::File(content) => content.size(),
+        match self.nodes.find(node).map(|node| &node.body) {
+            Ok(Body::File(content)) => content.size(),
             _ => 0,
         }
     }
@@ -92,7 +92,7 @@ impl Tree {
 
     /// Copies a file of the folder below up, unchanged.
     pub(super) fn copy_up(&mut self, node: NodeId, ledger: &mut Ledger) -> Result<(), Errno> {
-        if matches!(self.nodes[node].body, Body::File(Content::Lower { .. })) {
+        if matches!(self.nodes.find(node)?.body, Body::File(Content::Lower { .. })) {
             self.own_content(node, u64::MAX, ledger)?;
         }
         Ok(())
@@ -100,7 +100,7 @@ impl Tree {
 
     /// The node's content as chunks of its own; what it had is copied, at most `keep` bytes.
     fn own_content(&mut self, node: NodeId, keep: u64, ledger: &mut Ledger) -> Result<&mut Chunks, Errno> {
-        let Body::File(content) = &self.nodes[node].body else { return Err(Errno::Badf) };
+        let Body::File(content) = &self.nodes.find(node)?.body else { return Err(Errno::Badf) };
         let own = match content {
             Content::Chunks(_) => None,
             Content::Shared(bytes) => {
@@ -119,7 +119,7 @@ impl Tree {
                 Some(Chunks::filled(size, ledger, |offset, buffer| host::read_fully_at(&lower, offset, buffer))?)
             }
         };
-        let Body::File(content) = &mut self.nodes[node].body else { return Err(Errno::Badf) };
+        let Body::File(content) = &mut self.nodes.find_mut(node)?.body else { return Err(Errno::Badf) };
         if let Some(own) = own {
             *content = Content::Chunks(own);
         }
@@ -130,7 +130,7 @@ impl Tree {
     }
 
     fn mark_written(&mut self, node: NodeId, now: u64) {
-        let node = &mut self.nodes[node];
+        let Ok(node) = self.nodes.find_mut(node) else { return };
         (node.mtim, node.ctim) = (now, now);
         if !std::mem::replace(&mut node.written, true) {
             self.touched_everywhere |= node.lower_key.is_some();

@@ -1,10 +1,10 @@
 //! The folder of the host below an overlay: read, never written.
 //!
-//! A node remembers where the host has it, not where the guest sees it, so that a renamed
-//! directory keeps its content. Directories of the host are opened when they are needed and
-//! only the last few stay open.
+//! A node remembers where the host has it, not where the guest sees it, so that a renamed file
+//! keeps its content; directories stay where they are. Directories of the host are opened when
+//! they are needed and only the last few stay open.
 
-use super::change::entry_cost;
+use super::change::{entry_cost, home_cost};
 use super::content::Content;
 use super::directory::Directory;
 use super::node::{Body, Node, NodeId};
@@ -58,29 +58,6 @@ impl LowerFolder {
         host::open_regular(&dir, Name::parse(name)?, true, false)
     }
 
-    /// What the host has at `path` below the folder.
-    pub(super) fn stat(&self, path: &str) -> Result<Option<Stat>, Errno> {
-        let (parent, name) = path.rsplit_once('/').unwrap_or(("", path));
-        match self.open(parent) {
-            Ok(dir) => host::look_up(&dir, Name::parse(name)?),
-            Err(Errno::Noent | Errno::Notdir | Errno::Loop) => Ok(None),
-            Err(errno) => Err(errno),
-        }
-    }
-
-    /// The names in the directory at `path`, and which of them are directories.
-    pub(super) fn names(&self, path: &str) -> Result<Vec<(String, bool)>, Errno> {
-        host::names(&*self.open(path)?)
-    }
-
-    pub(super) fn open(&self, path: &str) -> Result<Arc<Dir>, Errno> {
-        let mut at = self.root.clone();
-        for name in path.split('/').filter(|name| !name.is_empty()) {
-            at = Arc::new(host::open_dir(&at, Name::parse(name)?)?);
-        }
-        Ok(at)
-    }
-
     fn open_from_nearest(&self, home: &str) -> Result<Arc<Dir>, Errno> {
         let below = |path: &str| home.strip_prefix(path).and_then(|rest| rest.strip_prefix('/'));
         let known = self.recent.iter().filter_map(|(path, dir)| Some((below(path)?, dir)));
@@ -101,7 +78,7 @@ impl Tree {
         name: &str,
         ledger: &mut Ledger,
     ) -> Result<Option<NodeId>, Errno> {
-        let Some(home) = self.nodes[dir].home.clone() else { return Ok(None) };
+        let Some(home) = self.nodes.find(dir)?.home.clone() else { return Ok(None) };
         ledger.spend(cost::HOST_STEP)?;
         let lower = self.lower.as_mut().ok_or(Errno::Io)?.dir(&home)?;
         match host::look_up(&lower, Name::parse(name)?)? {
@@ -115,7 +92,7 @@ impl Tree {
         if !self.directory(dir).ok_or(Errno::Notdir)?.is_incomplete() {
             return Ok(());
         }
-        let Some(home) = self.nodes[dir].home.clone() else { return Ok(()) };
+        let Some(home) = self.nodes.find(dir)?.home.clone() else { return Ok(()) };
         let lower = self.lower.as_mut().ok_or(Errno::Io)?.dir(&home)?;
         let listing = Listing::take(&lower, ledger)?;
         let mut outcome = Ok(());
@@ -146,9 +123,12 @@ impl Tree {
         ledger: &mut Ledger,
     ) -> Result<NodeId, Errno> {
         let key = (stat.dev, stat.ino);
-        if let Some(node) = self.shared.get(&key).copied() {
+        let known = self.shared.get(&key).copied().filter(|node| self.filetype(*node) == stat.filetype);
+        if let Some(node) = known {
             ledger.take_host(entry_cost(name))?;
-            self.directory_mut(dir)?.insert(name, node, true, false);
+            self.add_entry(dir, name, node, true, false)?;
+            let node_seen = self.nodes.find_mut(node)?;
+            node_seen.unseen = node_seen.unseen.saturating_sub(1);
             return Ok(node);
         }
         let home = if dir_home.is_empty() { name.to_owned() } else { format!("{dir_home}/{name}") };
@@ -158,7 +138,7 @@ impl Tree {
         let body = match stat.filetype {
             FileType::RegularFile => Body::File(Content::Lower { size: stat.size }),
             FileType::Directory => {
-                let mut directory = Directory::new(Some(dir));
+                let mut directory = Directory::new();
                 directory.put_over_lower();
                 Body::Dir(directory)
             }
@@ -169,17 +149,55 @@ impl Tree {
             },
             other => Body::Special(other),
         };
-        ledger.take_host(Node::BYTES + body.host_bytes() + home.len() as u64 + entry_cost(name))?;
+        ledger.take_host(Node::BYTES + body.host_bytes() + home_cost(&home) + entry_cost(name))?;
         let node = self.nodes.insert(body, stat.mtim);
-        let adopted = &mut self.nodes[node];
+        let adopted = self.nodes.find_mut(node)?;
         (adopted.atim, adopted.mtim, adopted.ctim) = (stat.atim, stat.mtim, stat.ctim);
         adopted.links = stat.nlink.max(1);
         adopted.home = Some(home.into());
         if stat.filetype != FileType::Directory && stat.nlink > 1 {
             adopted.lower_key = Some(key);
+            adopted.unseen = stat.nlink - 1;
             self.shared.insert(key, node);
         }
-        self.directory_mut(dir)?.insert(name, node, true, false);
+        self.add_entry(dir, name, node, true, false)?;
         Ok(node)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::limits::Budget;
+    use crate::vfs::Quota;
+
+    /// Btrfs and overlayfs say 1 for every directory; a hostile file system says anything.
+    #[test]
+    fn a_directory_lives_as_long_as_it_has_a_name_whatever_link_count_the_host_gives() {
+        for nlink in [0, 1, 2, 3, u64::MAX] {
+            let host = tempfile::tempdir().unwrap();
+            std::fs::create_dir_all(host.path().join("d/s")).unwrap();
+            std::fs::create_dir_all(host.path().join("d/t")).unwrap();
+            let quota = Quota { fs_bytes: 1 << 20, fs_nodes: 100, file_bytes: 1 << 20 };
+            let mut ledger = Ledger::new(quota, Arc::new(Budget::new(1 << 20)));
+            let mut tree = Tree::over(host::open_folder(host.path()).unwrap(), 0, &mut ledger).unwrap();
+            let lower = tree.lower.as_mut().unwrap().dir(&"".into()).unwrap();
+            let stat = host::look_up(&lower, Name::parse("d").unwrap()).unwrap().unwrap();
+            let dir = tree.adopt(NodeId::ROOT, "", "d", &lower, &Stat { nlink, ..stat }, &mut ledger).unwrap();
+            assert_eq!(tree.stat(dir, 1).unwrap().nlink, nlink.max(1));
+            tree.remove_directory(dir, "s", 0, &mut ledger).unwrap();
+            tree.remove_directory(dir, "t", 0, &mut ledger).unwrap();
+            tree.open(dir);
+            tree.list(dir, 0, &mut ledger, &mut |_, _, _, _| panic!("it is empty")).unwrap();
+            tree.close(dir, &mut ledger);
+            assert_eq!(tree.look_up(NodeId::ROOT, "d", &mut ledger), Ok(Some(dir)));
+            tree.create_directory(dir, "new", 0, &mut ledger).unwrap();
+            tree.create_file(dir, "file", 0, &mut ledger).unwrap();
+            tree.unlink(dir, "file", 0, &mut ledger).unwrap();
+            tree.remove_directory(dir, "new", 0, &mut ledger).unwrap();
+            tree.remove_directory(NodeId::ROOT, "d", 0, &mut ledger).unwrap();
+            assert_eq!(tree.stat(dir, 1), Err(Errno::Io), "it is gone");
+        }
     }
 }

@@ -25,8 +25,11 @@ use content::Content;
 use directory::Directory;
 use lower::LowerFolder;
 use node::{Body, Node, Nodes};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+
+/// What the path of an initial file costs the host beside its bytes.
+const INITIAL_BYTES: u64 = 80;
 
 /// One tree of files in memory.
 #[derive(Clone)]
@@ -36,7 +39,7 @@ pub(super) struct Tree {
     /// The host's folder below an overlay.
     lower: Option<LowerFolder>,
     /// Nodes of lower files with several names, by the host's device and inode number.
-    shared: HashMap<(u64, u64), NodeId>,
+    shared: BTreeMap<(u64, u64), NodeId>,
     /// The files that a memory mount started with.
     initial: BTreeSet<Arc<str>>,
     /// Which directories differ is not known: one of the start was moved, or a file written that
@@ -48,8 +51,7 @@ impl Tree {
     /// An empty tree with these files, by their path below its root.
     pub(super) fn in_memory(files: Vec<(String, Bytes)>, now: u64, ledger: &mut Ledger) -> Result<Tree, String> {
         let mut tree = Tree::empty(None, now, ledger).map_err(|_| over_budget())?;
-        tree.nodes[tree.root].home = Some("".into());
-        if let Body::Dir(root) = &mut tree.nodes[tree.root].body {
+        if let Ok(root) = tree.directory_mut(tree.root) {
             root.remember_start();
         }
         for (path, bytes) in files {
@@ -63,23 +65,25 @@ impl Tree {
         let lower = LowerFolder::new(dir);
         let stat = lower.stat_root().map_err(|errno| format!("the folder cannot be read ({errno:?})"))?;
         let mut tree = Tree::empty(Some(lower), now, ledger).map_err(|_| over_budget())?;
-        let root = &mut tree.nodes[tree.root];
-        (root.atim, root.mtim, root.ctim) = (stat.atim, stat.mtim, stat.ctim);
-        root.home = Some("".into());
-        if let Body::Dir(dir) = &mut root.body {
-            dir.put_over_lower();
+        if let Ok(root) = tree.nodes.find_mut(tree.root) {
+            (root.atim, root.mtim, root.ctim) = (stat.atim, stat.mtim, stat.ctim);
+            root.links = stat.nlink.max(1);
+        }
+        if let Ok(root) = tree.directory_mut(tree.root) {
+            root.put_over_lower();
         }
         Ok(tree)
     }
 
     fn empty(lower: Option<LowerFolder>, now: u64, ledger: &mut Ledger) -> Result<Tree, Errno> {
         let mut nodes = Nodes::new();
-        ledger.take_host(Node::BYTES)?;
-        let root = nodes.insert(Body::Dir(Directory::new(None)), now);
-        if let Body::Dir(dir) = &mut nodes[root].body {
-            dir.parent = root;
-        }
-        let (shared, initial) = (HashMap::new(), BTreeSet::new());
+        ledger.take_host(Node::BYTES + Directory::BYTES)?;
+        let root = nodes.insert(Body::new_directory(), now);
+        let node = nodes.find_mut(root)?;
+        // The root has no entry; this keeps it.
+        node.names = 1;
+        node.home = Some("".into());
+        let (shared, initial) = (BTreeMap::new(), BTreeSet::new());
         Ok(Tree { nodes, root, lower, shared, initial, touched_everywhere: false })
     }
 
@@ -98,12 +102,14 @@ impl Tree {
                 Some(_) => return Err(clash()),
                 None => {
                     let content = || Body::File(Content::Shared(bytes.clone()));
-                    let body = if is_last { content() } else { Body::initial_directory(at) };
+                    let body = if is_last { content() } else { Body::initial_directory() };
                     let stands_at = &home[..walked - 1];
                     at = self.insert_initial(at, name, stands_at, body, now, ledger).map_err(|_| over_budget())?;
                 }
             }
         }
+        // Not given back: the difference needs it as long as the tree lives.
+        ledger.take_host(INITIAL_BYTES + home.len() as u64).map_err(|_| over_budget())?;
         if !self.initial.insert(home.into()) {
             return Err(clash());
         }
@@ -127,49 +133,40 @@ impl Tree {
     }
 
     pub(super) fn filetype(&self, node: NodeId) -> FileType {
-        match &self.nodes[node].body {
-            Body::File(_) => FileType::RegularFile,
-            Body::Dir(_) => FileType::Directory,
-            Body::Link(_) => FileType::SymbolicLink,
-            Body::Special(filetype) => *filetype,
-        }
+        self.nodes.find(node).map_or(FileType::Unknown, |node| node.body.filetype())
     }
 
     pub(super) fn is_dir(&self, node: NodeId) -> bool {
-        matches!(self.nodes[node].body, Body::Dir(_))
+        self.directory(node).is_some()
     }
 
     /// The target of a symlink.
     pub(super) fn target(&self, node: NodeId) -> Result<Arc<str>, Errno> {
-        match &self.nodes[node].body {
+        match &self.nodes.find(node)?.body {
             Body::Link(target) => Ok(target.clone()),
             Body::Special(FileType::SymbolicLink) => Err(Errno::Ilseq),
             _ => Err(Errno::Inval),
         }
     }
 
-    pub(super) fn stat(&self, node: NodeId, dev: u64) -> Stat {
-        let found = &self.nodes[node];
+    pub(super) fn stat(&self, node: NodeId, dev: u64) -> Result<Stat, Errno> {
+        let found = self.nodes.find(node)?;
         let size = match &found.body {
             Body::File(content) => content.size(),
             Body::Link(target) => target.len() as u64,
             // How many names an overlay's directory has is not known before it is listed.
             Body::Dir(_) | Body::Special(_) => 0,
         };
-        Stat {
-            dev,
-            ino: found.ino,
-            filetype: self.filetype(node),
-            nlink: found.links,
-            size,
-            atim: found.atim,
-            mtim: found.mtim,
-            ctim: found.ctim,
-        }
+        let nlink = match found.names {
+            0 => found.links.min(found.unseen),
+            _ => found.links.max(1),
+        };
+        let (atim, mtim, ctim) = (found.atim, found.mtim, found.ctim);
+        Ok(Stat { dev, ino: node.ino(), filetype: found.body.filetype(), nlink, size, atim, mtim, ctim })
     }
 
     pub(super) fn set_times(&mut self, node: NodeId, atim: SetTime, mtim: SetTime, now: u64) {
-        let node = &mut self.nodes[node];
+        let Ok(node) = self.nodes.find_mut(node) else { return };
         let apply = |time: SetTime, old: u64| match time {
             SetTime::Keep => old,
             SetTime::Now => now,
@@ -191,7 +188,7 @@ impl Tree {
         self.complete(dir, ledger)?;
         let directory = self.directory(dir).ok_or(Errno::Notdir)?;
         for (cookie, name, node) in directory.listed_from(from) {
-            if visit(cookie, self.nodes[node].ino, self.filetype(node), name).is_break() {
+            if visit(cookie, node.ino(), self.filetype(node), name).is_break() {
                 break;
             }
         }
@@ -200,32 +197,47 @@ impl Tree {
 
     /// The inode number of the directory that holds `dir`.
     pub(super) fn parent_ino(&self, dir: NodeId) -> u64 {
-        let parent = self.directory(dir).map_or(dir, |directory| directory.parent);
-        self.nodes.find(parent).map_or(self.nodes[dir].ino, |parent| parent.ino)
+        let parent = self.directory(dir).map(|directory| directory.parent);
+        parent.filter(|parent| self.is_dir(*parent)).unwrap_or(dir).ino()
     }
 
     /// Keeps a node alive while a handle is open.
     pub(super) fn open(&mut self, node: NodeId) {
-        self.nodes[node].opens += 1;
+        if let Ok(node) = self.nodes.find_mut(node) {
+            node.opens += 1;
+        }
     }
 
     /// Gives a handle back; the last one of a removed node frees it.
     pub(super) fn close(&mut self, node: NodeId, ledger: &mut Ledger) {
-        self.nodes[node].opens -= 1;
+        if let Ok(node) = self.nodes.find_mut(node) {
+            node.opens = node.opens.saturating_sub(1);
+        }
         self.free_if_unused(node, ledger);
     }
 
     fn directory(&self, node: NodeId) -> Option<&Directory> {
-        match &self.nodes[node].body {
+        match &self.nodes.find(node).ok()?.body {
             Body::Dir(dir) => Some(dir),
             _ => None,
         }
     }
 
     fn directory_mut(&mut self, node: NodeId) -> Result<&mut Directory, Errno> {
-        match &mut self.nodes[node].body {
+        match &mut self.nodes.find_mut(node)?.body {
             Body::Dir(dir) => Ok(dir),
             _ => Err(Errno::Notdir),
+        }
+    }
+}
+
+impl Body {
+    fn filetype(&self) -> FileType {
+        match self {
+            Body::File(_) => FileType::RegularFile,
+            Body::Dir(_) => FileType::Directory,
+            Body::Link(_) => FileType::SymbolicLink,
+            Body::Special(filetype) => *filetype,
         }
     }
 }

@@ -2,22 +2,35 @@
 
 use super::content::Content;
 use super::directory::Directory;
-use crate::vfs::FileType;
-use crate::vfs::handles::Slab;
-use std::ops::{Index, IndexMut};
+use crate::vfs::{Errno, FileType};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// The number of a node in its tree. Used again after the node is freed; an inode number is not.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::vfs) struct NodeId(u32);
+/// The number of a node in its tree, and its inode number. Never used again, so that a number
+/// that outlives its node finds nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(in crate::vfs) struct NodeId(u64);
+
+impl NodeId {
+    pub(super) const ROOT: NodeId = NodeId(1);
+
+    pub(super) fn ino(self) -> u64 {
+        self.0
+    }
+}
 
 /// A file, directory, symlink or a device of the folder below.
 #[derive(Clone)]
 pub(super) struct Node {
-    pub(super) ino: u64,
-    /// Names (and for a directory its own and its children's); 0 once it is removed.
-    pub(super) links: u64,
+    /// Entries of this tree that name it; 0 once it is removed.
+    pub(super) names: u64,
     pub(super) opens: u32,
+    /// Names that the host counted and nobody has looked up yet: they must lead to this node,
+    /// also after the names that were looked up are gone.
+    pub(super) unseen: u64,
+    /// What `stat` reports: the host's count and what the guest did since. The host can be wrong,
+    /// so nothing else may depend on it.
+    pub(super) links: u64,
     pub(super) atim: u64,
     pub(super) mtim: u64,
     pub(super) ctim: u64,
@@ -41,43 +54,63 @@ pub(super) enum Body {
 }
 
 impl Node {
-    /// What a node costs the host beside names and content.
+    /// What a node costs the host beside names and content: its block, and its share of the map
+    /// of nodes and of that of files with several names.
     pub(super) const BYTES: u64 = 320;
+    /// What a text in a block of its own costs beside its bytes.
+    pub(super) const TEXT_BYTES: u64 = 32;
+
+    /// Counts a subdirectory that came. A file system that does not count them says 1.
+    pub(super) fn gain_directory(&mut self) {
+        if self.links > 1 {
+            self.links = self.links.saturating_add(1);
+        }
+    }
+
+    /// Counts a subdirectory that went.
+    pub(super) fn lose_directory(&mut self) {
+        if self.links > 2 {
+            self.links -= 1;
+        }
+    }
 }
 
 impl Body {
-    pub(super) fn new_directory(parent: NodeId) -> Body {
-        Body::Dir(Directory::new(Some(parent)))
+    pub(super) fn new_directory() -> Body {
+        Body::Dir(Directory::new())
     }
 
     /// A directory that the initial files of a memory mount need.
-    pub(super) fn initial_directory(parent: NodeId) -> Body {
-        let mut directory = Directory::new(Some(parent));
+    pub(super) fn initial_directory() -> Body {
+        let mut directory = Directory::new();
         directory.remember_start();
         Body::Dir(directory)
     }
 }
 
+const _: () = assert!(size_of::<Node>() <= 208, "`Node::BYTES` counts a node's block with 208 bytes");
+
 /// All nodes of a tree.
 #[derive(Clone)]
 pub(super) struct Nodes {
-    slab: Slab<Node>,
-    next_ino: u64,
+    by_id: BTreeMap<NodeId, Box<Node>>,
+    next: NodeId,
 }
 
 impl Nodes {
     pub(super) fn new() -> Nodes {
-        Nodes { slab: Slab::new(), next_ino: 1 }
+        Nodes { by_id: BTreeMap::new(), next: NodeId::ROOT }
     }
 
+    /// A node without a name.
     pub(super) fn insert(&mut self, body: Body, now: u64) -> NodeId {
-        let ino = self.next_ino;
-        self.next_ino += 1;
-        let links = if matches!(body, Body::Dir(_)) { 2 } else { 1 };
-        NodeId(self.slab.insert(Node {
-            ino,
-            links,
+        let id = self.next;
+        self.next = NodeId(id.0 + 1);
+        let node = Node {
+            names: 0,
             opens: 0,
+            unseen: 0,
+            links: if matches!(body, Body::Dir(_)) { 2 } else { 1 },
             atim: now,
             mtim: now,
             ctim: now,
@@ -85,34 +118,24 @@ impl Nodes {
             lower_key: None,
             written: false,
             body,
-        }))
+        };
+        self.by_id.insert(id, Box::new(node));
+        id
     }
 
-    pub(super) fn find(&self, id: NodeId) -> Option<&Node> {
-        self.slab.find(id.0)
+    /// # Errors
+    /// `Io` when the node is gone.
+    pub(super) fn find(&self, id: NodeId) -> Result<&Node, Errno> {
+        self.by_id.get(&id).map(|node| &**node).ok_or(Errno::Io)
+    }
+
+    /// # Errors
+    /// `Io` when the node is gone.
+    pub(super) fn find_mut(&mut self, id: NodeId) -> Result<&mut Node, Errno> {
+        self.by_id.get_mut(&id).map(|node| &mut **node).ok_or(Errno::Io)
     }
 
     pub(super) fn remove(&mut self, id: NodeId) -> Option<Node> {
-        self.slab.remove(id.0)
+        self.by_id.remove(&id).map(|node| *node)
     }
-}
-
-/// A node number is only held while its node lives: entries, handles and the walk of one call.
-impl Index<NodeId> for Nodes {
-    type Output = Node;
-
-    fn index(&self, id: NodeId) -> &Node {
-        self.slab.find(id.0).expect("a node lives as long as an entry or handle names it")
-    }
-}
-
-impl IndexMut<NodeId> for Nodes {
-    fn index_mut(&mut self, id: NodeId) -> &mut Node {
-        self.slab.find_mut(id.0).expect("a node lives as long as an entry or handle names it")
-    }
-}
-
-impl NodeId {
-    /// Stands in until the root knows its own number.
-    pub(super) const UNKNOWN: NodeId = NodeId(u32::MAX);
 }
