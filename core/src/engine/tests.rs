@@ -215,11 +215,10 @@ fn a_folder_that_is_open_to_others_and_not_a_cache_is_refused_and_keeps_its_mode
 #[test]
 fn a_folder_of_another_user_is_refused() {
     let folder = tempfile::tempdir().unwrap();
-    if std::os::unix::fs::chown(folder.path(), Some(65_534), None).is_err() {
-        println!("only root can give a folder away: /proc stands in for one of another user");
-        return;
-    }
-    let refused = Engine::builder().cache(CacheDir::at(folder.path())).build();
+    // Only root can give a folder away; everybody else has /usr as one of another user.
+    let is_given_away = std::os::unix::fs::chown(folder.path(), Some(65_534), None).is_ok();
+    let path = if is_given_away { folder.path() } else { std::path::Path::new("/usr") };
+    let refused = Engine::builder().cache(CacheDir::at(path)).build();
     assert!(matches!(refused, Err(Error::CacheUnwritable { reason, .. }) if reason.contains("another user")));
 }
 

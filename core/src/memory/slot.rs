@@ -141,7 +141,7 @@ mod tests {
     const GUARD: usize = 1 << 20;
 
     fn image(pages: usize) -> Arc<MemoryImage> {
-        let content: Vec<u8> = (0..pages * page_bytes()).map(|at| (at * 31 >> 3) as u8).collect();
+        let content: Vec<u8> = (0..pages * page_bytes()).map(|at| ((at * 31) >> 3) as u8).collect();
         MemoryImage::of_bytes(&content).unwrap()
     }
 
