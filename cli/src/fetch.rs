@@ -60,7 +60,9 @@ fn into_cache(cache: &CacheDir, source: &Source, requirement: &str, again: bool)
     if source.registry != "pypi" {
         return Err(Failure::Usage(format!("this version cannot fetch from the registry `{}`", source.registry)));
     }
+    // Absolute, because pip is run in another folder.
     let sources = sources_dir(cache);
+    let sources = std::path::absolute(&sources).map_err(Failure::io(format!("finding {}", sources.display())))?;
     create_private(&sources)?;
     let _lock = lock(&sources)?;
     let finished = sources.join(folder_name(source));

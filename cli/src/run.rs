@@ -4,7 +4,8 @@ use crate::failure::{Failure, INTERRUPTED};
 use crate::{parse, report};
 use clap::{ArgGroup, Args};
 use sandcell::{
-    CancelHandle, Clock, Engine, Error, Image, LimitKey, Limits, Mount, Outcome, Policy, Program, Sandbox, Stdin,
+    CancelHandle, Clock, Engine, Error, Image, LimitKey, Limits, Mount, Outcome, Policy, Program, Sandbox, Status,
+    Stdin,
 };
 use std::fs::File;
 use std::io::Read as _;
@@ -130,7 +131,8 @@ pub(crate) fn execute(args: RunArgs) -> Result<u8, Failure> {
     } else {
         report::print_outcome(&outcome, &limits)?;
     }
-    if args.usage {
+    // Who interrupts a run wants to know what it was doing so far.
+    if args.usage || (!args.json && outcome.status == Status::Cancelled) {
         report::print_usage(&outcome);
     }
     Ok(report::exit_status(&outcome.status))

