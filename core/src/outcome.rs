@@ -136,7 +136,8 @@ pub struct Artifact {
 }
 
 /// Which files of memory mounts and overlays differ from the sandbox's start. Guest paths,
-/// sorted; at most [`FilesDiff::MAX_LISTED`] each.
+/// sorted; at most [`FilesDiff::MAX_LISTED`] each, none longer than
+/// [`GuestPath::MAX_BYTES`](crate::GuestPath::MAX_BYTES).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FilesDiff {

@@ -10,6 +10,7 @@
 use super::Tree;
 use super::node::{Body, NodeId};
 use crate::outcome::FilesDiff;
+use crate::policy::GuestPath;
 use crate::vfs::FileType;
 use crate::vfs::host::{self, Name};
 use cap_std::fs::Dir;
@@ -58,7 +59,7 @@ impl Differences {
 impl Tree {
     /// Visits every difference, by path below the mount, in no order. Costs what was changed and
     /// what was moved, not what is there. A directory of the folder below that cannot be read any
-    /// more is passed over.
+    /// more is passed over, and so is what has no path of at most [`GuestPath::MAX_BYTES`].
     pub(in crate::vfs) fn visit_changes(&self, visit: &mut dyn FnMut(Change, String)) {
         let mut pending = vec![(self.root, String::new())];
         while let Some((dir, path)) = pending.pop() {
@@ -69,6 +70,11 @@ impl Tree {
             }
             let origin = if in_place { None } else { self.lower_dir(&path) };
             for (name, slot) in directory.entries() {
+                // Nobody can name what lies deeper, and a guest must not choose how much text this
+                // becomes.
+                if path.len() + name.len() >= GuestPath::MAX_BYTES {
+                    continue;
+                }
                 let at = join(&path, name);
                 if self.is_dir(slot.node) {
                     pending.push((slot.node, at));
