@@ -1,6 +1,6 @@
 //! The cache of compiled code, shared by processes that start together, die, or find it damaged.
 
-use sandcell_tests::census::alone;
+use sandcell_tests::census::{alone, say};
 use sandcell_tests::cli::{self, Ran};
 use sandcell_tests::guests;
 use std::collections::BTreeSet;
@@ -234,13 +234,12 @@ struct Mounted(PathBuf);
 
 impl Mounted {
     /// `None`, and said so, where this process may not mount.
-    #[allow(clippy::print_stderr)]
     fn tmpfs(at: &Path, options: &str) -> Option<Mounted> {
         let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", options, "tmpfs"]).arg(at).output();
         match mounted {
             Ok(output) if output.status.success() => Some(Mounted(at.to_owned())),
             other => {
-                eprintln!("NOT RUN: no tmpfs can be mounted here ({other:?})");
+                say(&format!("NOT RUN: no tmpfs can be mounted here ({other:?})"));
                 None
             }
         }
