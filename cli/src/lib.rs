@@ -16,6 +16,7 @@ mod run;
 use clap::{CommandFactory as _, Parser, Subcommand};
 use failure::Failure;
 use std::ffi::OsString;
+use std::io::IsTerminal as _;
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -103,7 +104,8 @@ fn asks_for_json(args: &[OsString]) -> bool {
 /// host only, never what a guest printed or read.
 fn log_to_stderr() {
     use tracing_subscriber::{EnvFilter, filter::LevelFilter, fmt};
-    let lines = fmt().with_writer(std::io::stderr).with_target(false).without_time();
+    let colours = std::io::stderr().is_terminal();
+    let lines = fmt().with_writer(std::io::stderr).with_ansi(colours).with_target(false).without_time();
     // A second call in one process keeps the first subscriber, which is the same one.
     let _ = match std::env::var("SANDCELL_LOG") {
         Ok(filter) => lines.with_env_filter(EnvFilter::new(filter)).try_init(),

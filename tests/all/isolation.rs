@@ -3,6 +3,7 @@
 //! language, stands in `tests/conformance/python_isolation.json` and `names.json`.
 
 use sandcell::{Access, Mount, Outcome, Policy, Program};
+use sandcell_tests::census::say;
 use sandcell_tests::folders::{self, Snapshot};
 use sandcell_tests::{cli, guests};
 use std::fs;
@@ -235,7 +236,7 @@ fn a_fifo_a_socket_and_a_device_in_a_host_mount_neither_open_nor_block() {
     make_node(&mount.join("fifo"), rustix::fs::FileType::Fifo, 0).unwrap();
     match make_node(&mount.join("device"), rustix::fs::FileType::CharacterDevice, rustix::fs::makedev(1, 5)) {
         Ok(()) => special.push("device"),
-        Err(error) => say(&format!("no device node could be made here ({error}): that part was not run")),
+        Err(error) => say(&format!("NOT RUN: no device node can be made here ({error})")),
     }
     let before = Snapshot::of(&mount);
     for (kind, policy) in mounts_of(&mount) {
@@ -294,10 +295,4 @@ fn a_read_only_mount_refuses_every_mutating_call_and_stays_as_it_is() {
     let policy = Policy::new().mount(Mount::memory_with("/", files, Access::ReadOnly).unwrap());
     let lines = guests::calls(policy, &[], script).join("\n") + "\n";
     assert_eq!(lines, expected, "over a memory mount");
-}
-
-/// Says what a test could not try here.
-#[allow(clippy::print_stderr)]
-fn say(text: &str) {
-    eprintln!("{text}");
 }

@@ -219,3 +219,18 @@ fn running_again_starts_with_new_fuel_a_new_deadline_and_the_same_files() {
     run("'big 1 open fd 1000000 fd_filestat_set_size quiet until_error fd 1024 60000 iov 8 fd_write again");
     assert!(run("'more 1 open until_error fd 1024 60000 iov 8 fd_write again").stdout_text().contains("fd_write 51"));
 }
+
+#[test]
+fn folders_nested_deeper_than_any_path_make_neither_a_long_listing_nor_a_deep_recursion() {
+    // Into each folder through the one above it; a thousand files at the end.
+    let script = "quiet 1024 3 store32 40000 repeat 1024 load32 'd path_create_directory \
+                  1024 load32 1 'd 2 -4194626 -1 0 1028 path_open 1024 load32 fd_close 1024 1028 load32 store32 again \
+                  1000 repeat 1024 load32 0 name 1 -1 -1 0 1028 path_open 1028 load32 fd_close again errno .";
+    let policy = Policy::new().mount(sandcell::Mount::memory("/").unwrap());
+    let given = [("fs_nodes", 100_000)];
+    let mut sandbox = guests::sandbox(&guests::wat("calls"), policy, guests::limits(&given));
+    let outcome = sandbox.run(Program::command().arg(script)).unwrap();
+    assert_eq!((outcome.stdout_text().as_ref(), &outcome.status), ("0\n", &Status::Exited { code: 0 }));
+    let listed: usize = outcome.files.added.iter().map(String::len).sum();
+    assert!(listed < 8 << 20, "{listed} bytes of paths");
+}

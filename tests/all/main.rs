@@ -3,9 +3,12 @@
 
 mod attacks;
 mod bad_input;
+mod cache;
 mod cases;
+mod cli;
 mod conformance;
 mod endless;
+mod examples;
 mod isolation;
 mod leaks;
 mod limits;
