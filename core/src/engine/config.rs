@@ -4,8 +4,9 @@ use crate::memory::StackPool;
 use std::sync::Arc;
 use wasmtime::{Config, OptLevel};
 
-/// Enough for CPython's recursion limits to bite before the stack does.
-pub(super) const DEFAULT_STACK_BYTES: usize = 8 << 20;
+/// Enough for the recursion limits of CPython to bite before the stack does; freeing what is nested
+/// fifty thousand deep has no such limit and still fits.
+pub(super) const DEFAULT_STACK_BYTES: usize = 32 << 20;
 /// What a host function may use above the guest's stack.
 const HOST_STACK_BYTES: usize = 1 << 20;
 /// Stacks kept for reuse; each holds at most 128 KiB resident.

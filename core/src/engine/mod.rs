@@ -151,7 +151,7 @@ impl EngineBuilder {
         self
     }
 
-    /// The guests' stack, in bytes: from 64 KiB to 64 MiB, 8 MiB unless set. A guest that needs
+    /// The guests' stack, in bytes: from 64 KiB to 64 MiB, 32 MiB unless set. A guest that needs
     /// more ends as `trapped` with `stack_overflow`.
     #[must_use]
     pub fn stack_bytes(mut self, bytes: usize) -> EngineBuilder {
