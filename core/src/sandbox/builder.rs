@@ -52,7 +52,10 @@ impl SandboxBuilder {
         };
         let mounts = mounts(&image, &policy)?;
         check_descriptors(&mounts, &limits)?;
-        let vfs = Vfs::new(mounts, quota, Arc::clone(&host_bytes), Arc::clone(&clock) as Arc<dyn vfs::Now>)?;
+        let mut vfs = Vfs::new(mounts, quota, Arc::clone(&host_bytes), Arc::clone(&clock) as Arc<dyn vfs::Now>)?;
+        if let Some(seed) = policy.seed {
+            vfs.seed_inodes(seed.0);
+        }
         Ok(Sandbox { image, policy, limits, host_bytes, clock, vfs: Some(vfs), cancel: CancelHandle::new() })
     }
 }

@@ -270,3 +270,25 @@ fn a_panic_in_the_file_tree_is_an_error_and_the_tree_is_not_used_again() {
         assert_eq!(sandbox.run(Program::command()).unwrap_err().code().as_str(), "sandbox_unusable");
     }
 }
+
+#[test]
+fn a_seed_makes_inode_numbers_of_host_files_repeat_and_another_seed_does_not() {
+    // Exits with the low bits of the inode number of descriptor 3.
+    const INODE: &str = r#"(module
+      (import "wasi_snapshot_preview1" "fd_filestat_get" (func $stat (param i32 i32) (result i32)))
+      (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+      (memory (export "memory") 1)
+      (func (export "_start") (drop (call $stat (i32.const 3) (i32.const 0))) (call $exit (i32.load (i32.const 8)))))"#;
+    let engine = Engine::builder().build().unwrap();
+    let image = Image::command(&engine, "guest", INODE.as_bytes(), &Limits::new()).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let shown = |seed: Option<u64>| {
+        let mount = Mount::host(folder.path(), "/", crate::Access::ReadOnly).unwrap();
+        let policy = Policy { seed: seed.map(crate::Seed), ..Policy::new().mount(mount) };
+        let mut sandbox = Sandbox::builder(&image).policy(policy).build().unwrap();
+        sandbox.run(Program::command()).unwrap().status
+    };
+    assert_eq!(shown(Some(1)), shown(Some(1)));
+    assert_ne!(shown(Some(1)), shown(Some(2)));
+    assert_ne!(shown(None), shown(None));
+}

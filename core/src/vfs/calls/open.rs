@@ -1,7 +1,7 @@
 //! Opening and closing.
 
 use crate::vfs::handles::{OpenDir, OpenFile, OpenOn};
-use crate::vfs::host::HostFile;
+use crate::vfs::host::{HostFile, Inodes};
 use crate::vfs::namespace::{At, Place};
 use crate::vfs::resolve::{Follow, Found, Last, Leaf};
 use crate::vfs::{Backend, DirHandle, Errno, FileHandle, FileType, GuestPath, MountId, OpenFlags, Opened, Vfs};
@@ -10,6 +10,11 @@ use crate::vfs::{Backend, DirHandle, Errno, FileHandle, FileType, GuestPath, Mou
 const MOST_TRIES: usize = 4;
 
 impl Vfs {
+    /// Makes the inode numbers of host mounts repeat; to be called before any is shown.
+    pub(crate) fn seed_inodes(&mut self, seed: u64) {
+        self.inodes = Inodes::seeded(seed);
+    }
+
     /// One open directory per mount, in the order of the mounts.
     pub(crate) fn preopens(&mut self) -> Vec<(GuestPath, DirHandle)> {
         let roots = self.mounts.iter().enumerate().map(|(index, mount)| {
