@@ -1,13 +1,35 @@
 //! Other libraries' signal handlers, each in a process of its own.
 
+use rustix::process::Signal;
 use sandcell_tests::cli::{self, Ran};
+use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 
 const SIGNALS: [(&str, &str); 3] =
     [("SIGSEGV", "MemoryOutOfBounds"), ("SIGILL", "Unreachable"), ("SIGFPE", "IntegerDivisionByZero")];
 
+/// The library that replaces handlers, compiled once.
+fn library() -> &'static Path {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| {
+        let library = Path::new(env!("CARGO_TARGET_TMPDIR")).join("replace_handlers.so");
+        let source = concat!(env!("CARGO_MANIFEST_DIR"), "/src/replace_handlers.c");
+        let built = Command::new("cc").args(["-shared", "-fPIC", source, "-o"]).arg(&library).status();
+        assert!(built.expect("a C compiler is needed").success());
+        library
+    })
+}
+
 fn process(order: &str, signal: &str) -> Ran {
-    cli::run(Command::new(env!("CARGO_BIN_EXE_replace-handlers")).args([order, signal]))
+    let number = match signal {
+        "SIGSEGV" => Signal::SEGV,
+        "SIGILL" => Signal::ILL,
+        _ => Signal::FPE,
+    };
+    let mut command = Command::new(env!("CARGO_BIN_EXE_replace-handlers"));
+    command.args([order, signal]).env("LD_PRELOAD", library()).env("REPLACED_SIGNAL", number.as_raw().to_string());
+    cli::run(&mut command)
 }
 
 #[test]

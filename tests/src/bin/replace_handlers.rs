@@ -1,10 +1,11 @@
 //! A process in which somebody else's SIGSEGV handler comes after the engine, or before it.
 //!
-//! `replace-handlers after|before|explicit SIGNAL` makes an engine, replaces the handler of
-//! SIGNAL (SIGSEGV, SIGILL or SIGFPE) in between or first, runs a guest that traps by exactly
-//! that signal, and prints what came of it: a trap's reason, or the code of the refusal.
+//! `replace-handlers after|before|explicit SIGNAL` makes an engine, has the handler of SIGNAL
+//! (SIGSEGV, SIGILL or SIGFPE) replaced in between or first, runs a guest that traps by exactly
+//! that signal, and prints what came of it: a trap's reason, or the code of the refusal. The
+//! replacing is done by a library that the test preloads.
 
-#![allow(unsafe_code, clippy::print_stdout, clippy::unwrap_used)]
+#![allow(clippy::print_stdout, clippy::unwrap_used)]
 
 use sandcell::{Engine, Image, Limits, Program, Sandbox, Status};
 
@@ -16,22 +17,22 @@ const DIVISION: &str = "(module (memory (export \"memory\") 1) (func (export \"_
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let (signal, module) = match arguments[1].as_str() {
-        "SIGSEGV" => (libc::SIGSEGV, OUT_OF_BOUNDS),
-        "SIGILL" => (libc::SIGILL, UNREACHABLE),
-        "SIGFPE" => (libc::SIGFPE, DIVISION),
+    let module = match arguments[1].as_str() {
+        "SIGSEGV" => OUT_OF_BOUNDS,
+        "SIGILL" => UNREACHABLE,
+        "SIGFPE" => DIVISION,
         other => panic!("unknown signal {other}"),
     };
     let explicit = arguments[0] == "explicit";
     if arguments[0] == "before" {
-        replace(signal);
+        replace();
     }
     let engine = Engine::builder().explicit_traps(explicit).build().unwrap();
     let image = Image::command(&engine, "guest", module.as_bytes(), &Limits::new()).unwrap();
     if arguments[0] != "before" {
         // What ran well before must be refused now.
         println!("{}", run(&image));
-        replace(signal);
+        replace();
     }
     println!("{}", run(&image));
 }
@@ -46,18 +47,9 @@ fn run(image: &Image) -> String {
     }
 }
 
-/// A handler as crash reporters install it: it says what it saw and ends the process.
-extern "C" fn crash(_: libc::c_int) {
-    // SAFETY: `_exit` is async-signal-safe and takes a plain number.
-    unsafe { libc::_exit(77) }
-}
-
-fn replace(signal: libc::c_int) {
-    // SAFETY: all-zero bytes are a valid `sigaction`; it outlives the call, and `crash` has the
-    // type that a handler without SA_SIGINFO must have.
-    unsafe {
-        let mut action: libc::sigaction = std::mem::zeroed();
-        action.sa_sigaction = crash as extern "C" fn(libc::c_int) as libc::sighandler_t;
-        assert_eq!(libc::sigaction(signal, &action, std::ptr::null_mut()), 0);
-    }
+/// Asks the preloaded library (`replace_handlers.c`) to act, and waits until it has.
+fn replace() {
+    use rustix::process::{Signal, getpid, kill_process};
+    // A signal that a single-threaded process sends to itself is handled before this returns.
+    kill_process(getpid(), Signal::USR1).unwrap();
 }
