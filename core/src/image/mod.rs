@@ -3,7 +3,7 @@
 mod build;
 mod claims;
 mod command;
-#[allow(dead_code)]
+#[cfg_attr(not(test), expect(dead_code, reason = "groundwork of forked images, which use it next"))]
 mod instrument;
 mod load;
 mod manifest;

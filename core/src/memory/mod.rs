@@ -4,24 +4,15 @@
 //! this module is safe to use wrongly.
 #![allow(unsafe_code)]
 
-#[allow(dead_code)]
-mod image;
+#[cfg_attr(not(test), expect(dead_code, unused_imports, reason = "groundwork of forked images, which use it next"))]
+mod cow;
 mod map;
-#[allow(dead_code)]
 mod region;
 mod signals;
-#[allow(dead_code)]
-mod slot;
-#[allow(dead_code)]
-mod slots;
 mod stack;
-#[allow(dead_code)]
-mod written;
 
-#[allow(unused_imports)]
-pub(crate) use image::MemoryImage;
+#[cfg(test)]
+pub(crate) use cow::{MemoryImage, SlotPool};
 pub(crate) use map::FileMap;
 pub(crate) use signals::TrapHandlers;
-#[allow(unused_imports)]
-pub(crate) use slots::SlotPool;
 pub(crate) use stack::StackPool;

@@ -26,7 +26,7 @@ impl Region {
         Ok(Region { base: base.cast(), bytes })
     }
 
-    pub(super) fn base(&self) -> *mut u8 {
+    pub(in crate::memory) fn base(&self) -> *mut u8 {
         self.base
     }
 

@@ -4,6 +4,7 @@
 //! a pooled one costs a lock. Guests never run on the caller's stack: a Rust thread has 2 MiB,
 //! of which nobody knows how much is used.
 
+use super::region::{Region, page_bytes};
 use parking_lot::Mutex;
 use std::ops::Range;
 use std::ptr;
@@ -49,7 +50,7 @@ unsafe impl StackCreator for StackPool {
         let mapping = match used {
             Some(mapping) => {
                 if zeroed {
-                    mapping.discard(0);
+                    mapping.discard(0)?;
                 }
                 mapping
             }
@@ -67,7 +68,7 @@ struct PooledStack {
 
 impl PooledStack {
     fn base(&self) -> (*mut u8, usize) {
-        self.mapping.as_ref().map_or((ptr::null_mut(), 0), |mapping| (mapping.base, mapping.stack_bytes))
+        self.mapping.as_ref().map_or((ptr::null_mut(), 0), |mapping| (mapping.region.base(), mapping.stack_bytes))
     }
 }
 
@@ -94,9 +95,9 @@ unsafe impl StackMemory for PooledStack {
 impl Drop for PooledStack {
     fn drop(&mut self) {
         let Some(mapping) = self.mapping.take() else { return };
-        mapping.discard(RESIDENT_BYTES);
+        let discarded = mapping.discard(RESIDENT_BYTES);
         let mut idle = self.pool.idle.lock();
-        if idle.len() < self.pool.max_idle {
+        if discarded.is_ok() && idle.len() < self.pool.max_idle {
             idle.push(mapping);
         }
     }
@@ -104,66 +105,25 @@ impl Drop for PooledStack {
 
 /// One guard and the stack above it.
 struct Mapping {
-    base: *mut u8,
+    region: Region,
     stack_bytes: usize,
 }
-
-// SAFETY: the mapping is plain memory of the process; only its owner touches it.
-unsafe impl Send for Mapping {}
-// SAFETY: `&Mapping` gives no access to the memory.
-unsafe impl Sync for Mapping {}
 
 impl Mapping {
     fn new(stack_bytes: usize) -> Result<Mapping, wasmtime::Error> {
         let total = stack_bytes
             .checked_add(GUARD_BYTES)
             .ok_or_else(|| wasmtime::Error::msg("stack size overflows the address space"))?;
-        // SAFETY: a fresh anonymous mapping at an address of the kernel's choice; no memory of
-        // anybody else is affected. NORESERVE: a stack is paid for when it is touched.
-        let base = unsafe {
-            libc::mmap(
-                ptr::null_mut(),
-                total,
-                libc::PROT_NONE,
-                libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE,
-                -1,
-                0,
-            )
-        };
-        if base == libc::MAP_FAILED {
-            return Err(std::io::Error::last_os_error().into());
-        }
-        let mapping = Mapping { base: base.cast(), stack_bytes };
-        // SAFETY: the range lies inside the mapping made above.
-        let opened = unsafe {
-            libc::mprotect(mapping.base.add(GUARD_BYTES).cast(), stack_bytes, libc::PROT_READ | libc::PROT_WRITE)
-        };
-        if opened != 0 {
-            return Err(std::io::Error::last_os_error().into());
-        }
-        Ok(mapping)
+        let region = Region::reserve(total)?;
+        region.open(GUARD_BYTES, total)?;
+        Ok(Mapping { region, stack_bytes })
     }
 
     /// Gives all but the topmost `keep` bytes back to the system; they read as zero afterwards.
-    fn discard(&self, keep: usize) {
-        let bytes = self.stack_bytes.saturating_sub(keep);
-        // SAFETY: the range lies inside this mapping, which nobody uses: it is being handed out
-        // or given back.
-        unsafe { libc::madvise(self.base.add(GUARD_BYTES).cast(), bytes, libc::MADV_DONTNEED) };
+    /// Nobody uses the stack meanwhile: it is being handed out or given back.
+    fn discard(&self, keep: usize) -> std::io::Result<()> {
+        self.region.discard(GUARD_BYTES, GUARD_BYTES + self.stack_bytes.saturating_sub(keep))
     }
-}
-
-impl Drop for Mapping {
-    fn drop(&mut self) {
-        // SAFETY: the mapping was made by `new` with this length and is unmapped once.
-        unsafe { libc::munmap(self.base.cast(), self.stack_bytes + GUARD_BYTES) };
-    }
-}
-
-fn page_bytes() -> usize {
-    // SAFETY: asks a constant of the system; touches no memory.
-    let bytes = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
-    usize::try_from(bytes).unwrap_or(64 << 10)
 }
 
 #[cfg(test)]

@@ -5,8 +5,8 @@
 //! pages that the last guest wrote are copied back from the image instead of being dropped.
 
 use super::image::MemoryImage;
-use super::region::Region;
 use super::written::Finder;
+use crate::memory::region::Region;
 use std::io;
 use std::ops::Range;
 use std::ptr;
@@ -134,8 +134,8 @@ impl Slot {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use super::super::region::page_bytes;
     use super::*;
+    use crate::memory::region::page_bytes;
 
     const FINDERS: [Finder; 3] = [Finder::Scan, Finder::Pagemap, Finder::Discard];
     const GUARD: usize = 1 << 20;

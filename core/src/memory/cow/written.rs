@@ -8,7 +8,7 @@
 //! is trusted.
 
 use super::image::MemoryImage;
-use super::region::{Region, page_bytes};
+use crate::memory::region::{Region, page_bytes};
 use parking_lot::Mutex;
 use std::fs::File;
 use std::io;

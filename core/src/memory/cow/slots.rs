@@ -5,9 +5,9 @@
 //! ([`SlotPool::lend`]).
 
 use super::image::MemoryImage;
-use super::region::{Region, page_bytes};
 use super::slot::{Backing, Slot};
 use super::written::Finder;
+use crate::memory::region::{Region, page_bytes};
 use parking_lot::Mutex;
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -51,7 +51,7 @@ impl SlotPool {
     /// A pool with a given way, for tests and for systems that lack the others.
     pub(crate) fn with(finder: Finder, backing: Backing) -> SlotPool {
         let idle = Mutex::new(Idle { process: std::process::id(), slots: Vec::new() });
-        SlotPool { inner: Arc::new(Inner { idle, finder, backing, verify: AtomicBool::new(cfg!(test)) }) }
+        SlotPool { inner: Arc::new(Inner { idle, finder, backing, verify: AtomicBool::new(false) }) }
     }
 
     /// How written pages are found.
@@ -281,7 +281,10 @@ mod tests {
     fn pools() -> [SlotPool; 4] {
         let private = [Finder::Scan, Finder::Pagemap, Finder::Discard].map(|f| SlotPool::with(f, Backing::Private));
         let [scan, pagemap, discard] = private;
-        [scan, pagemap, discard, SlotPool::with(Finder::Discard, Backing::Copied)]
+        let pools = [scan, pagemap, discard, SlotPool::with(Finder::Discard, Backing::Copied)];
+        // A slot that is not what it was would not come back to its pool.
+        pools.iter().for_each(|pool| pool.verify_resets(true));
+        pools
     }
 
     #[test]

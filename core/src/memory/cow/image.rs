@@ -1,6 +1,6 @@
 //! The saved linear memory that sandboxes share until they write.
 
-use super::region::page_bytes;
+use crate::memory::region::page_bytes;
 use std::fs::File;
 use std::io::{self, Write as _};
 use std::sync::Arc;
