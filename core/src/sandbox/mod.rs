@@ -23,6 +23,9 @@ use crate::wasi::Clock;
 use std::path::Path;
 use std::sync::Arc;
 
+/// What is left of a sandbox whose file tree did not come back from a run.
+const GONE: Error = Error::SandboxUnusable { reason: "an earlier run was dropped, failed to start or panicked" };
+
 /// An isolated place to run programs in.
 ///
 /// Each run gets a fresh instance of the image's guest; the file tree stays from run to run.
@@ -132,9 +135,12 @@ impl Sandbox {
     }
 
     fn vfs(&mut self) -> Result<&mut Vfs> {
-        self.vfs
-            .as_mut()
-            .ok_or(Error::SandboxUnusable { reason: "an earlier run was dropped, failed to start or panicked" })
+        self.vfs.as_mut().ok_or(GONE)
+    }
+
+    /// For a run, which gives it back at its end.
+    fn take_vfs(&mut self) -> Result<Vfs> {
+        self.vfs.take().ok_or(GONE)
     }
 }
 

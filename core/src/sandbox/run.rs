@@ -1,12 +1,12 @@
 //! One run: an instance of the guest over the sandbox's file tree, driven to its end.
 
 use super::{Program, Sandbox, hint};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::guest::Ended;
 use crate::limits::LimitKey;
 use crate::outcome::{Outcome, Status, Usage};
 use crate::store::{self, Halt, State, drive};
-use crate::wasi::{Interrupt, Setup, WasiCtx};
+use crate::wasi::{Interrupt, Setup, Stop, WasiCtx};
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -22,9 +22,7 @@ pub(super) async fn run(sandbox: &mut Sandbox, program: Program) -> Result<Outco
     if let Some((path, source)) = &prepared.script {
         sandbox.vfs()?.write_file(path, source.as_bytes())?;
     }
-    sandbox.vfs()?;
-    let Some(vfs) = sandbox.vfs.take() else { return Err(Error::Internal { reason: "no file tree".into() }) };
-
+    let vfs = sandbox.take_vfs()?;
     let wasi = WasiCtx::new(Setup {
         args: prepared.args,
         env: environment(sandbox),
@@ -40,10 +38,12 @@ pub(super) async fn run(sandbox: &mut Sandbox, program: Program) -> Result<Outco
     let driven = drive(&interrupt, sandbox.image.guest().run(&mut store)).await;
     // From here on a cancellation comes too late, and says so.
     drop(running);
-    if let Err(Halt::Panic(error)) = driven {
+    let driven = match driven {
+        Ok(ended) => Ok(ended),
+        Err(Halt::Stop(stop)) => Err(stop),
         // Nobody knows in what state the file tree is: it goes with the store.
-        return Err(error);
-    }
+        Err(Halt::Panic(error)) => return Err(error),
+    };
     let status = status(driven, &store);
     let usage = usage(&store, &interrupt, &sandbox.limits);
     finish(sandbox, store, status, usage, prepared.script.map(|(path, _)| path.to_string()))
@@ -56,7 +56,7 @@ fn environment(sandbox: &Sandbox) -> Vec<(String, String)> {
     env.into_iter().collect()
 }
 
-fn status(driven: Result<Ended, Halt>, store: &Store<State>) -> Result<Status> {
+fn status(driven: Result<Ended, Stop>, store: &Store<State>) -> Result<Status> {
     match driven {
         Ok(Ended::Returned(code)) => Ok(Status::Exited { code }),
         Ok(Ended::Failed(error)) => store::classify(&error),
@@ -64,15 +64,14 @@ fn status(driven: Result<Ended, Halt>, store: &Store<State>) -> Result<Status> {
             Some(refused) => Err(refused),
             None => store::classify(&error),
         },
-        Err(Halt::Stop(stop)) => Ok(store::status_of(stop)),
-        Err(Halt::Panic(error)) => Err(error),
+        Err(stop) => Ok(store::status_of(stop)),
     }
 }
 
 fn usage(store: &Store<State>, interrupt: &Interrupt, limits: &crate::Limits) -> Usage {
     let milliseconds = |duration: Duration| duration.as_secs_f64() * 1_000.0;
     Usage {
-        fuel: limits.value(LimitKey::Fuel) - store.get_fuel().unwrap_or(0),
+        fuel: limits.value(LimitKey::Fuel).saturating_sub(store.get_fuel().unwrap_or(0)),
         wall_ms: milliseconds(interrupt.started().elapsed()),
         host_wait_ms: milliseconds(interrupt.waited()),
         peak_memory_bytes: store.data().meter.peak_memory_bytes(),

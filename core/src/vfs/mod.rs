@@ -30,7 +30,6 @@ mod tree;
 
 pub(crate) use errno::Errno;
 pub(crate) use host::open_folder;
-#[allow(unused_imports)]
 pub(crate) use mounts::mount_points;
 pub(crate) use pace::Pace;
 
