@@ -244,7 +244,7 @@ fn run_until_interrupted(sandbox: &mut Sandbox, program: Program) -> Result<Outc
             tracing::warn!("Ctrl-C will end the process without usage: {error}");
         }
     });
-    let outcome = sandbox.run(program);
+    let outcome = sandbox.run_to_end(program);
     set_running(None);
     Ok(outcome?)
 }

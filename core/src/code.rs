@@ -93,6 +93,9 @@ codes! {
     /// The module is larger than `module_bytes`, or asks at start for more than a limit allows.
     module_exceeds = 203, ModuleExceeds, Module, "Raise the limit that the message names, or use a smaller module.";
 
+    /// The module's state cannot be saved and given to another instance, so no image can be made of it.
+    module_not_imageable = 204, ModuleNotImageable, Module, "Change what the message names, or run the module as a command.";
+
     /// No image of this name has been built on this machine.
     image_missing = 300, ImageMissing, Host, "Build it once with `sandcell image build NAME`.";
     /// A file of an image is missing, truncated, altered or was built by somebody else.
@@ -106,8 +109,14 @@ codes! {
     /// The machine cannot give what the engine needs: address space, memory or a stack.
     host_exhausted = 305, HostExhausted, Host, "Close sandboxes, or raise the process's limits on memory and mappings.";
 
+    /// The setup code of an image raised, exited or took too long.
+    image_setup_failed = 307, ImageSetupFailed, Usage, "Correct the setup code; the message ends with its traceback.";
+
     /// The sandbox cannot run: an earlier run of it is still under way, or ended abnormally.
     sandbox_unusable = 400, SandboxUnusable, Usage, "Wait for the run to end, or make a new sandbox.";
+
+    /// The session has ended: a limit, a trap, a cancellation or its age ended its guest.
+    session_ended = 401, SessionEnded, Usage, "Make a new sandbox, or restore a snapshot; files of this one can still be read.";
 
     /// A defect of sandcell.
     internal = 900, Internal, Internal, "Please report this with the message and the program.";

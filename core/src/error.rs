@@ -109,6 +109,26 @@ pub enum Error {
         /// What the limit allows.
         allowed: u64,
     },
+    /// No image can be made of the module.
+    #[error("no image can be made of the module: {reason}")]
+    ModuleNotImageable {
+        /// What its state consists of besides memory and globals.
+        reason: String,
+    },
+    /// The setup code of an image did not come to its end.
+    #[error("setting up image `{name}` failed: {reason}")]
+    ImageSetupFailed {
+        /// The image's name.
+        name: String,
+        /// The traceback, or what else happened.
+        reason: String,
+    },
+    /// The session has ended.
+    #[error("the session has ended: {reason}")]
+    SessionEnded {
+        /// What ended it.
+        reason: String,
+    },
     /// No image of this name has been built.
     #[error("image `{name}` has not been built")]
     ImageMissing {
@@ -183,6 +203,9 @@ impl Error {
             Error::ImportUnknown { .. } => Code::ImportUnknown,
             Error::ExportMissing { .. } => Code::ExportMissing,
             Error::ModuleExceeds { .. } => Code::ModuleExceeds,
+            Error::ModuleNotImageable { .. } => Code::ModuleNotImageable,
+            Error::ImageSetupFailed { .. } => Code::ImageSetupFailed,
+            Error::SessionEnded { .. } => Code::SessionEnded,
             Error::ImageMissing { .. } => Code::ImageMissing,
             Error::ImageDamaged { .. } => Code::ImageDamaged,
             Error::CacheUnwritable { .. } => Code::CacheUnwritable,

@@ -90,6 +90,25 @@ pub enum TrapReason {
     Other,
 }
 
+impl TrapReason {
+    /// The reason's stable name, as it appears in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            TrapReason::StackOverflow => "stack_overflow",
+            TrapReason::MemoryOutOfBounds => "memory_out_of_bounds",
+            TrapReason::TableOutOfBounds => "table_out_of_bounds",
+            TrapReason::BadIndirectCall => "bad_indirect_call",
+            TrapReason::IntegerOverflow => "integer_overflow",
+            TrapReason::IntegerDivisionByZero => "integer_division_by_zero",
+            TrapReason::BadConversionToInteger => "bad_conversion_to_integer",
+            TrapReason::Unreachable => "unreachable",
+            TrapReason::NullReference => "null_reference",
+            TrapReason::UncaughtException => "uncaught_exception",
+            TrapReason::Other => "other",
+        }
+    }
+}
+
 /// What a run cost.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -181,6 +200,8 @@ pub struct Outcome {
     pub stderr_truncated: bool,
     /// The value of the last expression, where the image reports one.
     pub result: Option<serde_json::Value>,
+    /// True when `result` was cut or artifacts were left out to stay within `result_bytes`.
+    pub result_truncated: bool,
     /// Figures and other rich values.
     pub artifacts: Vec<Artifact>,
     /// What changed in memory mounts and overlays.
@@ -226,6 +247,8 @@ struct OutcomeJson {
     stderr_base64: Option<String>,
     stderr_truncated: bool,
     result: Option<serde_json::Value>,
+    #[serde(default)]
+    result_truncated: bool,
     artifacts: Vec<Artifact>,
     files: FilesDiff,
     denials: Vec<Denial>,
@@ -250,6 +273,7 @@ impl From<Outcome> for OutcomeJson {
             stderr_base64,
             stderr_truncated: outcome.stderr_truncated,
             result: outcome.result,
+            result_truncated: outcome.result_truncated,
             artifacts: outcome.artifacts,
             files: outcome.files,
             denials: outcome.denials,
@@ -274,6 +298,7 @@ impl TryFrom<OutcomeJson> for Outcome {
             stderr: join("stderr", json.stderr, json.stderr_base64)?,
             stderr_truncated: json.stderr_truncated,
             result: json.result,
+            result_truncated: json.result_truncated,
             artifacts: json.artifacts,
             files: json.files,
             denials: json.denials,
@@ -308,6 +333,7 @@ mod tests {
             stderr: Vec::new(),
             stderr_truncated: false,
             result: None,
+            result_truncated: false,
             artifacts: Vec::new(),
             files: FilesDiff::default(),
             denials: Vec::new(),

@@ -1,7 +1,7 @@
 //! Compiled modules on disk. The only place that turns bytes of a file into code.
 #![allow(unsafe_code)]
 
-use super::{Code, Digest, Engine, write_private};
+use super::{Cache, Code, Digest, Machine, write_private};
 use crate::error::{Error, Result};
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -11,16 +11,16 @@ const KIND: &str = "artifacts";
 
 /// Loads the code of `wasm` from the cache; compiles and stores it if it is not there or cannot
 /// be trusted. Without a writable cache the code is kept in this process only.
-pub(super) fn compile_or_load(engine: &Engine, key: Digest, wasm: &[u8]) -> Result<Code> {
-    let Some(cache) = engine.cache() else {
-        return Ok(Code { module: fresh(engine, precompile(engine, wasm)?)?, key });
+pub(super) fn compile_or_load(machine: &Machine, cache: Option<&Cache>, key: Digest, wasm: &[u8]) -> Result<Code> {
+    let Some(cache) = cache else {
+        return Ok(Code { module: fresh(machine, precompile(machine, wasm)?)?, key });
     };
-    if let Some(code) = load(engine, key)? {
+    if let Some(code) = load(machine, Some(cache), key)? {
         return Ok(code);
     }
     let mut compiled = None;
     let stored = cache.build(KIND, key, |folder| {
-        let bytes = precompile(engine, wasm)?;
+        let bytes = precompile(machine, wasm)?;
         let written = write_private(&folder.join(CODE), &bytes);
         compiled = Some(bytes);
         let digest = written.map_err(Error::host_io("writing compiled code to the cache"))?;
@@ -30,7 +30,7 @@ pub(super) fn compile_or_load(engine: &Engine, key: Digest, wasm: &[u8]) -> Resu
         Ok(sealed) => {
             drop(compiled);
             let reason = match sealed.file(CODE) {
-                Ok(file) => return map(engine, key, file),
+                Ok(file) => return map(machine, key, file),
                 Err(reason) => reason,
             };
             Err(Error::CacheUnwritable { path: cache.root().to_owned(), reason })
@@ -39,17 +39,17 @@ pub(super) fn compile_or_load(engine: &Engine, key: Digest, wasm: &[u8]) -> Resu
             tracing::warn!(%error, "compiled code is not cached; the next process compiles again");
             let bytes = match compiled {
                 Some(bytes) => bytes,
-                None => precompile(engine, wasm)?,
+                None => precompile(machine, wasm)?,
             };
-            Ok(Code { module: fresh(engine, bytes)?, key })
+            Ok(Code { module: fresh(machine, bytes)?, key })
         }
         Err(error) => Err(error),
     }
 }
 
 /// Loads code from the cache. `None`: it is not there, or cannot be trusted (with a warning).
-pub(super) fn load(engine: &Engine, key: Digest) -> Result<Option<Code>> {
-    let Some(cache) = engine.cache() else { return Ok(None) };
+pub(super) fn load(machine: &Machine, cache: Option<&Cache>, key: Digest) -> Result<Option<Code>> {
+    let Some(cache) = cache else { return Ok(None) };
     let opened = cache.open_entry(KIND, key).and_then(|sealed| {
         let Some(sealed) = sealed else { return Ok(None) };
         let file = sealed.file(CODE)?;
@@ -57,7 +57,7 @@ pub(super) fn load(engine: &Engine, key: Digest) -> Result<Option<Code>> {
         Ok(Some(file))
     });
     match opened {
-        Ok(Some(file)) => match map(engine, key, file) {
+        Ok(Some(file)) => match map(machine, key, file) {
             Ok(code) => Ok(Some(code)),
             Err(error) => {
                 tracing::warn!(%error, %key, "cached code is not usable and will be rebuilt");
@@ -74,29 +74,29 @@ pub(super) fn load(engine: &Engine, key: Digest) -> Result<Option<Code>> {
     }
 }
 
-fn map(engine: &Engine, key: Digest, file: File) -> Result<Code> {
+fn map(machine: &Machine, key: Digest, file: File) -> Result<Code> {
     // SAFETY: the file must have been written by `precompile_module` and must not change while
     // it is mapped. It lies in our private folder (0700, this user), its digest was recorded when
     // we wrote it and its facts still match that record on this very descriptor (`sealed.rs`);
     // files of the cache are replaced by renaming only. wasmtime itself refuses code of another
     // version, settings or CPU by its header.
-    let module = unsafe { wasmtime::Module::deserialize_open_file(engine.wasmtime(), file) };
+    let module = unsafe { wasmtime::Module::deserialize_open_file(&machine.wasmtime, file) };
     let module = module.map_err(|error| Error::ImageDamaged { name: key.to_string(), reason: error.to_string() })?;
     Ok(Code { module, key })
 }
 
 /// Compiles. A panic of the compiler is a finding about the module, not the end of the caller.
-fn precompile(engine: &Engine, wasm: &[u8]) -> Result<Vec<u8>> {
-    let compile = || engine.wasmtime().precompile_module(wasm).map_err(invalid);
+fn precompile(machine: &Machine, wasm: &[u8]) -> Result<Vec<u8>> {
+    let compile = || machine.wasmtime.precompile_module(wasm).map_err(invalid);
     std::panic::catch_unwind(std::panic::AssertUnwindSafe(compile))
         .unwrap_or_else(|_| Err(Error::ModuleInvalid { reason: "the compiler failed on it".into() }))
 }
 
 /// Code that was compiled a moment ago.
-fn fresh(engine: &Engine, bytes: Vec<u8>) -> Result<wasmtime::Module> {
+fn fresh(machine: &Machine, bytes: Vec<u8>) -> Result<wasmtime::Module> {
     // SAFETY: the only callers pass what `precompile` of this engine returned; it never left
     // this process's memory.
-    let module = unsafe { wasmtime::Module::deserialize(engine.wasmtime(), bytes) };
+    let module = unsafe { wasmtime::Module::deserialize(&machine.wasmtime, bytes) };
     module.map_err(|error| Error::Internal { reason: error.to_string() })
 }
 

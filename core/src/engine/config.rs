@@ -1,6 +1,6 @@
 //! The one `wasmtime::Config`, with a reason beside each line.
 
-use crate::memory::StackPool;
+use crate::memory::{SlotPool, StackPool};
 use std::sync::Arc;
 use wasmtime::{Config, OptLevel};
 
@@ -12,7 +12,14 @@ const HOST_STACK_BYTES: usize = 1 << 20;
 /// Stacks kept for reuse; each holds at most 128 KiB resident.
 pub(super) const MAX_IDLE_STACKS: usize = 64;
 
-pub(super) fn config(stack_bytes: usize, explicit_traps: bool, stacks: StackPool) -> Config {
+/// The settings that both machines of an engine share, and how memories of one start: from the
+/// module's data segments, or from the images that `slots` maps.
+pub(super) fn config(
+    stack_bytes: usize,
+    explicit_traps: bool,
+    stacks: Arc<StackPool>,
+    slots: Option<SlotPool>,
+) -> Config {
     let mut config = Config::new();
 
     // Cost. Fuel also serves deadline and cancellation, through its yields: epochs on top would
@@ -23,7 +30,7 @@ pub(super) fn config(stack_bytes: usize, explicit_traps: bool, stacks: StackPool
     // Stacks. Guests run on fibers from a pool, never on the caller's stack.
     config.max_wasm_stack(stack_bytes);
     config.async_stack_size(stack_bytes + HOST_STACK_BYTES);
-    config.with_host_stack(Arc::new(stacks));
+    config.with_host_stack(stacks);
     // Guests cannot read native stacks; zeroing each would cost more than a short run.
     config.async_stack_zeroing(false);
 
@@ -59,8 +66,13 @@ pub(super) fn config(stack_bytes: usize, explicit_traps: bool, stacks: StackPool
     // Data segments are mapped copy-on-write instead of being copied for each instance. CPython's
     // are dense, and any dense image is mapped whatever its size; a sparse one of a hostile
     // module is laid out at compile time only up to this size.
-    config.memory_init_cow(true);
+    config.memory_init_cow(slots.is_none());
     config.memory_guaranteed_dense_image_size(1 << 20);
+    // Memories that start as an image come from our slots. wasmtime's own copy-on-write would
+    // panic beside them (`memory_image is Some only for mmap-based memories`), hence two machines.
+    if let Some(slots) = slots {
+        config.with_host_memory(Arc::new(slots));
+    }
 
     // Bounds checks by guard pages, unless the process cannot have our signal handlers.
     config.signals_based_traps(!explicit_traps);

@@ -8,6 +8,7 @@ mod code;
 mod config;
 mod digest;
 mod lock;
+mod machine;
 mod sealed;
 #[cfg(test)]
 mod tests;
@@ -16,10 +17,12 @@ pub(crate) use cache::Cache;
 pub use cache::CacheDir;
 pub(crate) use code::Code;
 pub(crate) use digest::{Digest, Hasher};
-pub(crate) use sealed::{Sealed, write_private};
+pub(crate) use machine::{Machine, Start};
+pub(crate) use sealed::{Sealed, write_private, write_private_sparse};
 
 use crate::error::{Error, Result};
-use crate::memory::{StackPool, TrapHandlers};
+use crate::memory::TrapHandlers;
+use machine::{Machines, Settings};
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
@@ -42,9 +45,7 @@ pub struct Engine {
 }
 
 struct Inner {
-    wasmtime: wasmtime::Engine,
-    /// What compiled code must have been made by.
-    fingerprint: Digest,
+    machines: Machines,
     cache: Option<Cache>,
     /// Set unless traps are explicit checks, which need no handlers.
     handlers: Option<TrapHandlers>,
@@ -67,33 +68,34 @@ impl Engine {
         EngineBuilder { cache: None, stack_bytes: config::DEFAULT_STACK_BYTES, explicit_traps: false }
     }
 
-    pub(crate) fn wasmtime(&self) -> &wasmtime::Engine {
-        &self.inner.wasmtime
+    /// The wasmtime engine for guests that start in this way.
+    ///
+    /// # Errors
+    /// `host_exhausted`.
+    pub(crate) fn machine(&self, start: Start) -> Result<&Machine> {
+        self.inner.machines.machine(start)
     }
 
     pub(crate) fn cache(&self) -> Option<&Cache> {
         self.inner.cache.as_ref()
     }
 
-    pub(crate) fn fingerprint(&self) -> Digest {
-        self.inner.fingerprint
-    }
-
     /// Compiles a module, or loads it from the cache.
     ///
     /// # Errors
     /// `module_invalid`, `host_io`.
-    pub(crate) fn compile(&self, wasm: &[u8]) -> Result<Arc<Code>> {
-        let key = Hasher::new("artifact").field(self.fingerprint().as_bytes()).field(wasm).finish();
-        self.shared(key, || artifact::compile_or_load(self, key, wasm))
+    pub(crate) fn compile(&self, start: Start, wasm: &[u8]) -> Result<Arc<Code>> {
+        let machine = self.machine(start)?;
+        let key = Hasher::new("artifact").field(machine.fingerprint.as_bytes()).field(wasm).finish();
+        self.shared(key, || artifact::compile_or_load(machine, self.cache(), key, wasm))
     }
 
     /// Loads code that was compiled before; `None` if the cache does not hold it.
-    pub(crate) fn load(&self, key: Digest) -> Result<Option<Arc<Code>>> {
+    pub(crate) fn load(&self, start: Start, key: Digest) -> Result<Option<Arc<Code>>> {
         if let Some(code) = self.inner.loaded.lock().get(&key).and_then(Weak::upgrade) {
             return Ok(Some(code));
         }
-        match artifact::load(self, key)? {
+        match artifact::load(self.machine(start)?, self.cache(), key)? {
             Some(code) => self.shared(key, || Ok(code)).map(Some),
             None => Ok(None),
         }
@@ -124,7 +126,7 @@ impl Engine {
 impl std::fmt::Debug for Engine {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let cache = self.inner.cache.as_ref().map(Cache::root);
-        f.debug_struct("Engine").field("fingerprint", &self.inner.fingerprint).field("cache", &cache).finish()
+        f.debug_struct("Engine").field("cache", &cache).finish()
     }
 }
 
@@ -180,21 +182,18 @@ impl EngineBuilder {
                 reason: format!("it must lie in {MIN_STACK_BYTES}..={MAX_STACK_BYTES}"),
             });
         }
-        let config = config::config(self.stack_bytes, self.explicit_traps, StackPool::new(config::MAX_IDLE_STACKS));
-        let make = || wasmtime::Engine::new(&config);
+        let settings = Settings { stack_bytes: self.stack_bytes, explicit_traps: self.explicit_traps };
+        let make = || Machines::new(settings);
         // An engine with explicit traps installs no handlers: there is nothing to record.
-        let made = if self.explicit_traps {
-            make().map(|engine| (engine, None))
+        let (machines, handlers) = if self.explicit_traps {
+            (make()?, None)
         } else {
-            TrapHandlers::record_around(make).map(|(engine, handlers)| (engine, Some(handlers)))
+            let (machines, handlers) = TrapHandlers::record_around(make)?;
+            (machines, Some(handlers))
         };
-        let (wasmtime, handlers) =
-            made.map_err(|error| Error::HostExhausted { resource: "engine", reason: error.to_string() })?;
-        let fingerprint = digest::fingerprint(&wasmtime);
         Ok(Engine {
             inner: Arc::new(Inner {
-                wasmtime,
-                fingerprint,
+                machines,
                 cache: self.cache.map(Cache::open).transpose()?,
                 handlers,
                 loaded: Mutex::default(),

@@ -12,6 +12,10 @@ fn module() -> Vec<u8> {
     wat::parse_str(r#"(module (func (export "_start")))"#).unwrap()
 }
 
+fn fingerprint(engine: &Engine) -> Digest {
+    engine.machine(Start::Module).unwrap().fingerprint
+}
+
 fn engine(path: &std::path::Path) -> Engine {
     Engine::builder().cache(CacheDir::at(path)).build().unwrap()
 }
@@ -25,10 +29,10 @@ fn code_file(root: &std::path::Path) -> PathBuf {
 #[test]
 fn a_second_engine_loads_what_the_first_compiled() {
     let folder = tempfile::tempdir().unwrap();
-    let key = engine(folder.path()).compile(&module()).unwrap().key;
+    let key = engine(folder.path()).compile(Start::Module, &module()).unwrap().key;
     let before = fs::metadata(code_file(folder.path())).unwrap().modified().unwrap();
-    assert!(engine(folder.path()).load(key).unwrap().is_some());
-    assert_eq!(engine(folder.path()).compile(&module()).unwrap().key, key);
+    assert!(engine(folder.path()).load(Start::Module, key).unwrap().is_some());
+    assert_eq!(engine(folder.path()).compile(Start::Module, &module()).unwrap().key, key);
     assert_eq!(fs::metadata(code_file(folder.path())).unwrap().modified().unwrap(), before);
 }
 
@@ -36,7 +40,7 @@ fn a_second_engine_loads_what_the_first_compiled() {
 fn everything_in_the_cache_is_private_to_the_user() {
     let folder = tempfile::tempdir().unwrap();
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
-    engine(folder.path()).compile(&module()).unwrap();
+    engine(folder.path()).compile(Start::Module, &module()).unwrap();
     let mut pending = vec![folder.path().to_owned()];
     while let Some(path) = pending.pop() {
         let found = fs::symlink_metadata(&path).unwrap();
@@ -71,11 +75,11 @@ fn code_that_is_flipped_truncated_missing_foreign_or_open_to_others_is_rebuilt()
     ];
     for (what, damage) in damage {
         let folder = tempfile::tempdir().unwrap();
-        let key = engine(folder.path()).compile(&module()).unwrap().key;
+        let key = engine(folder.path()).compile(Start::Module, &module()).unwrap().key;
         let sound = fs::read(code_file(folder.path())).unwrap();
         damage(&code_file(folder.path()));
-        assert!(engine(folder.path()).load(key).unwrap().is_none(), "{what} was trusted");
-        engine(folder.path()).compile(&module()).unwrap();
+        assert!(engine(folder.path()).load(Start::Module, key).unwrap().is_none(), "{what} was trusted");
+        engine(folder.path()).compile(Start::Module, &module()).unwrap();
         assert_eq!(fs::read(code_file(folder.path())).unwrap(), sound, "{what} was not rebuilt");
         assert_eq!(fs::metadata(code_file(folder.path())).unwrap().permissions().mode() & 0o777, 0o600);
     }
@@ -84,19 +88,19 @@ fn code_that_is_flipped_truncated_missing_foreign_or_open_to_others_is_rebuilt()
 #[test]
 fn a_damaged_record_is_not_believed() {
     let folder = tempfile::tempdir().unwrap();
-    let key = engine(folder.path()).compile(&module()).unwrap().key;
+    let key = engine(folder.path()).compile(Start::Module, &module()).unwrap().key;
     let record = code_file(folder.path()).with_file_name("record.json");
     for text in ["", "{", "[]", r#"{"files": {}, "more": 1}"#] {
         fs::write(&record, text).unwrap();
-        assert!(engine(folder.path()).load(key).unwrap().is_none(), "{text}");
-        engine(folder.path()).compile(&module()).unwrap();
+        assert!(engine(folder.path()).load(Start::Module, key).unwrap().is_none(), "{text}");
+        engine(folder.path()).compile(Start::Module, &module()).unwrap();
     }
 }
 
 #[test]
 fn a_copied_cache_is_hashed_once_and_then_trusted() {
     let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let key = engine(from.path()).compile(&module()).unwrap().key;
+    let key = engine(from.path()).compile(Start::Module, &module()).unwrap().key;
     let entry = code_file(from.path());
     let target = to.path().join("artifacts").join(key.to_string());
     sealed::create_private_folder(&target).unwrap();
@@ -104,7 +108,7 @@ fn a_copied_cache_is_hashed_once_and_then_trusted() {
         fs::copy(entry.with_file_name(name), target.join(name)).unwrap();
     }
     let old = fs::read(target.join("record.json")).unwrap();
-    assert!(engine(to.path()).load(key).unwrap().is_some());
+    assert!(engine(to.path()).load(Start::Module, key).unwrap().is_some());
     assert_ne!(fs::read(target.join("record.json")).unwrap(), old);
 }
 
@@ -112,14 +116,14 @@ fn a_copied_cache_is_hashed_once_and_then_trusted() {
 fn what_a_killed_builder_left_is_cleared_and_never_read() {
     let folder = tempfile::tempdir().unwrap();
     let engine_a = engine(folder.path());
-    let key = engine_a.compile(&module()).unwrap().key;
+    let key = engine_a.compile(Start::Module, &module()).unwrap().key;
     let cache = engine_a.cache().unwrap();
     cache.discard("artifacts", key);
     let left = folder.path().join("artifacts").join(format!(".building-{key}"));
     sealed::create_private_folder(&left).unwrap();
     fs::write(left.join("code.cwasm"), b"half").unwrap();
-    assert!(engine(folder.path()).load(key).unwrap().is_none());
-    engine(folder.path()).compile(&module()).unwrap();
+    assert!(engine(folder.path()).load(Start::Module, key).unwrap().is_none());
+    engine(folder.path()).compile(Start::Module, &module()).unwrap();
     assert!(!left.exists());
 }
 
@@ -181,7 +185,7 @@ fn the_least_recently_used_artifacts_go_when_the_cache_is_full() {
 fn without_a_writable_cache_code_is_compiled_in_memory() {
     let file = tempfile::NamedTempFile::new().unwrap();
     let below_a_file = file.path().join("cache");
-    let code = engine(&below_a_file).compile(&module()).unwrap();
+    let code = engine(&below_a_file).compile(Start::Module, &module()).unwrap();
     assert_eq!(code.module.exports().count(), 1);
 }
 
@@ -195,11 +199,11 @@ fn a_cache_of_another_kind_is_refused() {
 #[test]
 fn an_entry_in_the_place_of_another_is_not_that_other_one() {
     let folder = tempfile::tempdir().unwrap();
-    let key = engine(folder.path()).compile(&module()).unwrap().key;
+    let key = engine(folder.path()).compile(Start::Module, &module()).unwrap().key;
     let other = Digest::of(b"another module");
     let artifacts = folder.path().join("artifacts");
     fs::rename(artifacts.join(key.to_string()), artifacts.join(other.to_string())).unwrap();
-    assert!(engine(folder.path()).load(other).unwrap().is_none());
+    assert!(engine(folder.path()).load(Start::Module, other).unwrap().is_none());
 }
 
 #[test]
@@ -228,7 +232,7 @@ fn an_engine_with_explicit_traps_leaves_others_their_handlers() {
     let default = Engine::builder().build().unwrap();
     assert!(explicit.check_handlers().is_ok());
     assert!(default.check_handlers().is_ok());
-    assert_ne!(explicit.fingerprint(), default.fingerprint());
+    assert_ne!(fingerprint(&explicit), fingerprint(&default));
 }
 
 #[test]
@@ -239,7 +243,8 @@ fn sparse_segments_of_many_memories_are_not_laid_out_at_compile_time() {
     };
     let text = format!("(module {} {})", memory.repeat(3), (0..3).map(segments).collect::<String>());
     let engine = Engine::builder().build().unwrap();
-    let compiled = engine.wasmtime().precompile_module(&wat::parse_str(text).unwrap()).unwrap();
+    let compiled =
+        engine.machine(Start::Module).unwrap().wasmtime.precompile_module(&wat::parse_str(text).unwrap()).unwrap();
     assert!(compiled.len() < 8 << 20, "{} bytes", compiled.len());
 }
 
@@ -248,6 +253,6 @@ fn garbage_and_truncated_modules_are_refused_by_name() {
     let engine = Engine::builder().build().unwrap();
     let whole = module();
     for bytes in [&b""[..], b"\0asm", b"garbage", &whole[..whole.len() - 1]] {
-        assert!(matches!(engine.compile(bytes), Err(Error::ModuleInvalid { .. })), "{bytes:?}");
+        assert!(matches!(engine.compile(Start::Module, bytes), Err(Error::ModuleInvalid { .. })), "{bytes:?}");
     }
 }

@@ -1,7 +1,7 @@
 //! Checking a module against the imports and exports of its ABI, once, before any run.
 
 use super::{Abi, host_call};
-use crate::engine::{Code, Engine};
+use crate::engine::Code;
 use crate::error::{Error, Result};
 use crate::store::State;
 use crate::wasi;
@@ -11,10 +11,9 @@ use wasmtime::{ExternType, InstancePre, Linker, Module, UnknownImportError, ValT
 /// A module whose imports are resolved and whose exports fit its ABI.
 #[derive(Clone)]
 pub(crate) struct Guest {
-    /// Keeps the code in the engine's table of loaded modules.
-    _code: Arc<Code>,
+    /// Also keeps the code in the engine's table of loaded modules.
+    code: Arc<Code>,
     pre: InstancePre<State>,
-    abi: Abi,
 }
 
 impl Guest {
@@ -22,13 +21,13 @@ impl Guest {
     ///
     /// # Errors
     /// `import_unknown`, `export_missing`.
-    pub(crate) fn link(engine: &Engine, code: Arc<Code>, abi: Abi) -> Result<Guest> {
+    pub(crate) fn link(code: Arc<Code>, abi: Abi) -> Result<Guest> {
         check_exports(&code.module, abi)?;
-        let mut linker = Linker::new(engine.wasmtime());
+        let mut linker = Linker::new(code.module.engine());
         wasi::add_to_linker(&mut linker)?;
         host_call::add_to_linker(&mut linker).map_err(|error| Error::Internal { reason: error.to_string() })?;
         match linker.instantiate_pre(&code.module) {
-            Ok(pre) => Ok(Guest { _code: code, pre, abi }),
+            Ok(pre) => Ok(Guest { code, pre }),
             Err(error) => Err(import_error(&error)),
         }
     }
@@ -37,8 +36,8 @@ impl Guest {
         &self.pre
     }
 
-    pub(crate) fn abi(&self) -> Abi {
-        self.abi
+    pub(crate) fn module(&self) -> &Module {
+        &self.code.module
     }
 }
 
@@ -58,7 +57,8 @@ fn check_exports(module: &Module, abi: Abi) -> Result<()> {
         Abi::Command => function("_start", "a function without parameters and results", nothing, nothing),
         Abi::Reactor => {
             let i32 = ValType::I32;
-            function("run", "a function () -> i32", nothing, std::slice::from_ref(&i32))?;
+            let pair = [ValType::I32, ValType::I32];
+            function("turn", "a function (i32, i32) -> i32", &pair, std::slice::from_ref(&i32))?;
             function("host_alloc", "a function (i32) -> i32", std::slice::from_ref(&i32), std::slice::from_ref(&i32))?;
             match module.get_export("memory") {
                 Some(ExternType::Memory(_)) => Ok(()),

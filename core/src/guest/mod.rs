@@ -1,9 +1,19 @@
 //! How a guest is driven: the command ABI and the reactor ABI of design section 6.
 
+mod answer;
+mod cpython;
 mod host_call;
 mod link;
+mod live;
+mod reactor;
+mod warm;
 
+pub(crate) use answer::Answer;
+pub(crate) use cpython::EXPORTS as CPYTHON_EXPORTS;
 pub(crate) use link::Guest;
+pub(crate) use live::{Broken, Live, Turn};
+pub(crate) use reactor::Reactor;
+pub(crate) use warm::{GlobalValue, Warm};
 
 use crate::store::State;
 use serde::{Deserialize, Serialize};
@@ -15,8 +25,18 @@ use wasmtime::Store;
 pub(crate) enum Abi {
     /// A preview 1 program with `_start`: one run is one instance.
     Command,
-    /// An interpreter with `run` (argv-style, once) and `turn`.
+    /// An interpreter with `turn`, which starts from an image of its warm memory.
     Reactor,
+}
+
+/// What answers the turns of a reactor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Driver {
+    /// The guest's own `turn`.
+    Own,
+    /// Our driver in CPython: the address of its `turn` function.
+    Cpython { turn: u32 },
 }
 
 /// What came of one instance.
@@ -30,16 +50,13 @@ pub(crate) enum Ended {
 }
 
 impl Guest {
-    /// Makes an instance in `store` and runs it to its end.
+    /// Makes an instance of a command in `store` and runs it to its end.
     pub(crate) async fn run(&self, store: &mut Store<State>) -> Ended {
         let instance = match self.instance_pre().instantiate_async(&mut *store).await {
             Ok(instance) => instance,
             Err(error) => return Ended::NotStarted(error),
         };
-        let code = match self.abi() {
-            Abi::Command => self.start(store, &instance).await,
-            Abi::Reactor => self.run_once(store, &instance).await,
-        };
+        let code = self.start(store, &instance).await;
         match code {
             Ok(code) => Ended::Returned(code),
             Err(error) => Ended::Failed(error),
@@ -49,13 +66,5 @@ impl Guest {
     async fn start(&self, store: &mut Store<State>, instance: &wasmtime::Instance) -> wasmtime::Result<u32> {
         let start = instance.get_typed_func::<(), ()>(&mut *store, "_start")?;
         start.call_async(store, ()).await.map(|()| 0)
-    }
-
-    async fn run_once(&self, store: &mut Store<State>, instance: &wasmtime::Instance) -> wasmtime::Result<u32> {
-        if let Ok(initialize) = instance.get_typed_func::<(), ()>(&mut *store, "_initialize") {
-            initialize.call_async(&mut *store, ()).await?;
-        }
-        let run = instance.get_typed_func::<(), i32>(&mut *store, "run")?;
-        run.call_async(store, ()).await.map(i32::cast_unsigned)
     }
 }

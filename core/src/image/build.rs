@@ -1,9 +1,12 @@
-//! Building an image: verify the source, compile, install the files.
+//! Building an image: verify the source, instrument, compile once, warm up, save.
 
-use super::manifest::{self, KIND, MANIFEST, Manifest, ManifestFile};
-use super::{Image, Progress, Recipe, Stage, load};
-use crate::engine::{Cache, Code, Digest, Engine, Sealed, write_private};
+use super::instrument::{self, NotImageable};
+use super::manifest::{self, FILES, KIND, MANIFEST, MEMORY, Manifest};
+use super::warm_up::{Surroundings, WarmUp};
+use super::{Image, Progress, Recipe, Stage, files, load};
+use crate::engine::{Cache, Code, Digest, Engine, Sealed, Start, write_private, write_private_sparse};
 use crate::error::{Error, Result};
+use crate::guest::{Live, Reactor};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
@@ -18,33 +21,30 @@ const MAX_SOURCE_BYTES: u64 = 2 << 30;
 /// How often progress is reported while compiling.
 const TICK: Duration = Duration::from_millis(100);
 
-pub(super) fn build(
-    engine: &Engine,
-    recipe: &Recipe,
-    unpacked: &Path,
-    progress: &mut dyn FnMut(Progress),
-) -> Result<Image> {
-    let Some(cache) = engine.cache() else {
-        return Err(Error::CacheUnwritable { path: Default::default(), reason: "the engine has no cache".into() });
-    };
-    let digest = manifest::digest(engine, recipe);
+/// Who wants to know how far a build has come.
+pub(super) type Reporter<'a> = dyn FnMut(Progress) + 'a;
+
+pub(super) fn build(engine: &Engine, recipe: &Recipe, unpacked: &Path, report: &mut Reporter<'_>) -> Result<Image> {
+    let cache = cache(engine)?;
+    let digest = manifest::digest(engine, recipe)?;
     let built = cache.open_entry(KIND, digest).ok().flatten();
-    let code = built.and_then(|sealed| finished_code(engine, &sealed));
-    let code = match code {
+    let code = match built.and_then(|sealed| finished_code(engine, &sealed)) {
         Some(code) => code,
-        None => {
-            let (code, _) = build_anew(engine, cache, recipe, digest, unpacked, progress)?;
-            code.key
-        }
+        None => build_anew(engine, cache, recipe, digest, unpacked, report)?,
     };
     load::set_name(cache, recipe.name(), digest, code)?;
     load::load(engine, recipe.name())
 }
 
+pub(super) fn cache(engine: &Engine) -> Result<&Cache> {
+    let none = || Error::CacheUnwritable { path: Default::default(), reason: "the engine has no cache".into() };
+    engine.cache().ok_or_else(none)
+}
+
 /// The code of an image whose folder and code are both there and sound.
-fn finished_code(engine: &Engine, sealed: &Sealed) -> Option<Digest> {
+pub(super) fn finished_code(engine: &Engine, sealed: &Sealed) -> Option<Digest> {
     let manifest: Manifest = serde_json::from_reader(sealed.file(MANIFEST).ok()?).ok()?;
-    engine.load(manifest.code).ok()??;
+    engine.load(Start::Image, manifest.code).ok()??;
     Some(manifest.code)
 }
 
@@ -54,66 +54,95 @@ fn build_anew(
     recipe: &Recipe,
     digest: Digest,
     unpacked: &Path,
-    progress: &mut dyn FnMut(Progress),
-) -> Result<(Arc<Code>, Sealed)> {
+    report: &mut Reporter<'_>,
+) -> Result<Digest> {
     let parsed = &recipe.parsed;
-    let wasm = read_verified(recipe, unpacked, &parsed.module.from, parsed.module.sha256, progress)?;
-    let code = compile(engine, &wasm, progress)?;
+    let wasm = read_verified(recipe, unpacked, &parsed.module.from, parsed.module.sha256, report)?;
+    let not_imageable = |reason: NotImageable| Error::ModuleNotImageable { reason: reason.to_string() };
+    let instrumented = instrument::instrument(&wasm, parsed.driver.exports()).map_err(not_imageable)?;
     drop(wasm);
+    let code = compile(engine, &instrumented.wasm, report)?;
+    let key = code.key;
+    let gathered = files::gather(recipe, unpacked, report)?;
+
+    report(Progress { stage: Stage::WarmUp, done: 0, total: 1 });
+    let reactor = Reactor::link(code, &instrumented.globals)?;
+    let around = Surroundings {
+        name: recipe.name(),
+        argv0: &parsed.program.argv0,
+        env: &parsed.env,
+        files: &gathered.in_memory(&parsed.memory.folders),
+    };
+    let mut warm_up = WarmUp::from_module(&reactor, &instrumented.memory, parsed.driver, &around)?;
+    if !parsed.warm_up.is_empty() {
+        warm_up.run(&parsed.warm_up)?;
+    }
+    let mut live = warm_up.finish()?;
+    report(Progress { stage: Stage::WarmUp, done: 1, total: 1 });
+
+    let manifest = Manifest {
+        name: parsed.name.clone(),
+        language: parsed.language.clone(),
+        engine: engine.machine(Start::Image)?.fingerprint,
+        code: key,
+        base: None,
+        argv0: parsed.program.argv0.clone(),
+        scripts: parsed.program.scripts.clone(),
+        env: parsed.env.clone(),
+        folders: gathered.folders,
+        memory: parsed.memory.folders.clone(),
+        globals: instrumented.globals.into_iter().zip(live.globals()?).collect(),
+        driver: live.driver(),
+    };
     // Somebody may have left a folder that does not fit its code any more.
     cache.discard(KIND, digest);
-    let sealed = cache.build(KIND, digest, |folder| {
-        let mut digests = BTreeMap::new();
-        let mut files = Vec::new();
-        for (index, file) in parsed.file.iter().enumerate() {
-            let bytes = read_verified(recipe, unpacked, &file.from, file.sha256, progress)?;
-            let stored = format!("file-{index}");
-            install(folder, &stored, &bytes, &mut digests)?;
-            files.push(ManifestFile { guest: file.guest.clone(), stored });
-            progress(Progress { stage: Stage::Install, done: index as u64 + 1, total: parsed.file.len() as u64 });
-        }
-        let manifest = Manifest {
-            name: parsed.name.clone(),
-            language: parsed.language.clone(),
-            abi: parsed.abi,
-            engine: engine.fingerprint(),
-            code: code.key,
-            argv0: parsed.program.argv0.clone(),
-            program: parsed.program.code.clone(),
-            scripts: parsed.program.scripts.clone(),
-            env: parsed.env.clone(),
-            files,
-            memory: parsed.memory.folders.clone(),
-        };
-        let text = serde_json::to_vec(&manifest).map_err(|error| Error::Internal { reason: error.to_string() })?;
-        install(folder, MANIFEST, &text, &mut digests)?;
-        Ok(digests)
-    })?;
-    Ok((code, sealed))
+    install(cache, digest, &manifest, &gathered.bytes, &mut live, report)?;
+    Ok(key)
 }
 
-fn install(folder: &Path, name: &str, bytes: &[u8], digests: &mut BTreeMap<String, Digest>) -> Result<()> {
-    let digest = write_private(&folder.join(name), bytes).map_err(Error::host_io("writing an image"))?;
-    digests.insert(name.to_owned(), digest);
+/// Writes the folder of an image.
+pub(super) fn install(
+    cache: &Cache,
+    digest: Digest,
+    manifest: &Manifest,
+    files: &[u8],
+    live: &mut Live,
+    report: &mut Reporter<'_>,
+) -> Result<()> {
+    let text = serde_json::to_vec(manifest).map_err(|error| Error::Internal { reason: error.to_string() })?;
+    let total = (files.len() + live.memory().len()) as u64;
+    report(Progress { stage: Stage::Install, done: 0, total });
+    cache.build(KIND, digest, |folder| {
+        let mut digests = BTreeMap::new();
+        let mut add = |name: &str, written: std::io::Result<Digest>| {
+            digests.insert(name.to_owned(), written.map_err(Error::host_io("writing an image"))?);
+            Ok::<(), Error>(())
+        };
+        add(MANIFEST, write_private(&folder.join(MANIFEST), &text))?;
+        add(FILES, write_private(&folder.join(FILES), files))?;
+        add(MEMORY, write_private_sparse(&folder.join(MEMORY), live.memory()))?;
+        Ok(digests)
+    })?;
+    report(Progress { stage: Stage::Install, done: total, total });
     Ok(())
 }
 
 /// Reads a file of the source and compares its digest with the recipe's.
-fn read_verified(
+pub(super) fn read_verified(
     recipe: &Recipe,
     unpacked: &Path,
     from: &str,
     expected: Digest,
-    progress: &mut dyn FnMut(Progress),
+    report: &mut Reporter<'_>,
 ) -> Result<Vec<u8>> {
     let bytes = read_regular(&unpacked.join(from)).map_err(Error::host_io(format!("reading {from} of the source")))?;
     let total = bytes.len() as u64;
-    progress(Progress { stage: Stage::Verify, done: 0, total });
+    report(Progress { stage: Stage::Verify, done: 0, total });
     if Digest::of(&bytes) != expected {
         let reason = format!("{from} of its source does not have the digest that the recipe names");
         return Err(Error::ImageDamaged { name: recipe.name().to_owned(), reason });
     }
-    progress(Progress { stage: Stage::Verify, done: total, total });
+    report(Progress { stage: Stage::Verify, done: total, total });
     Ok(bytes)
 }
 
@@ -132,18 +161,18 @@ fn read_regular(path: &Path) -> std::io::Result<Vec<u8>> {
 }
 
 /// Compiles on other threads and reports how far it has come, by processor time.
-fn compile(engine: &Engine, wasm: &[u8], progress: &mut dyn FnMut(Progress)) -> Result<Arc<Code>> {
+fn compile(engine: &Engine, wasm: &[u8], report: &mut Reporter<'_>) -> Result<Arc<Code>> {
     let total = wasm.len() as u64;
     let began = processor_time();
     std::thread::scope(|scope| {
-        let compiling = scope.spawn(|| engine.compile(wasm));
+        let compiling = scope.spawn(|| engine.compile(Start::Image, wasm));
         while !compiling.is_finished() {
             let used = processor_time().saturating_sub(began).as_nanos() as u64;
             let done = (used / COMPILE_NS_PER_BYTE).min(total - total / 100);
-            progress(Progress { stage: Stage::Compile, done, total });
+            report(Progress { stage: Stage::Compile, done, total });
             std::thread::park_timeout(TICK);
         }
-        progress(Progress { stage: Stage::Compile, done: total, total });
+        report(Progress { stage: Stage::Compile, done: total, total });
         compiling.join().unwrap_or_else(|_| Err(Error::Internal { reason: "the compiler panicked".into() }))
     })
 }

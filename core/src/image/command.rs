@@ -1,8 +1,8 @@
 //! Command modules: one `.wasm` or `.wat` as an image.
 
 use super::claims;
-use super::{Image, ImageFiles, ImageInfo, Inner, Invocation};
-use crate::engine::Engine;
+use super::{Image, ImageFiles, ImageInfo, Inner, Invocation, Kind};
+use crate::engine::{Engine, Start};
 use crate::error::{Error, Result};
 use crate::guest::{Abi, Guest};
 use crate::limits::{LimitKey, Limits};
@@ -20,7 +20,7 @@ pub(super) fn command(engine: &Engine, name: &str, module: &[u8], limits: &Limit
     }
     let binary = binary(module)?;
     claims::check(&binary, limits)?;
-    let code = engine.compile(&binary)?;
+    let code = engine.compile(Start::Module, &binary)?;
     let info = ImageInfo {
         name: name.to_owned(),
         digest: code.key.to_string(),
@@ -28,9 +28,10 @@ pub(super) fn command(engine: &Engine, name: &str, module: &[u8], limits: &Limit
         bytes: binary.len() as u64,
         path: PathBuf::new(),
     };
-    let guest = Guest::link(engine, code, Abi::Command)?;
+    let guest = Guest::link(code, Abi::Command)?;
     let invocation = Invocation { argv0: name.to_owned(), ..Invocation::default() };
-    let inner = Inner { engine: engine.clone(), info, guest, invocation, files: ImageFiles::default() };
+    let inner =
+        Inner { engine: engine.clone(), info, kind: Kind::Command(guest), invocation, files: ImageFiles::default() };
     Ok(Image { inner: Arc::new(inner) })
 }
 

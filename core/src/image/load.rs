@@ -1,32 +1,35 @@
 //! Finding, loading, listing, verifying and removing images.
 
-use super::manifest::{KIND, MANIFEST, Manifest};
-use super::{Image, ImageFiles, ImageInfo, Inner, Invocation, name};
-use crate::engine::{Cache, Digest, Engine, Sealed, write_private};
+use super::manifest::{FILES, KIND, MANIFEST, MEMORY, Manifest};
+use super::{Image, ImageInfo, Inner, Invocation, Kind, files, name};
+use crate::engine::{Cache, Digest, Engine, Sealed, Start, write_private};
 use crate::error::{Error, Result};
-use crate::guest::Guest;
-use crate::memory::FileMap;
-use crate::vfs::Bytes;
+use crate::guest::{Reactor, Warm};
+use crate::memory::MemoryImage;
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 const NAMES: &str = "names";
 const CODE_KIND: &str = "artifacts";
-/// A manifest is a few kilobytes.
+/// A manifest is some tens of kilobytes.
 const MAX_MANIFEST_BYTES: u64 = 1 << 20;
 
 pub(super) fn load(engine: &Engine, name: &str) -> Result<Image> {
     let (digest, sealed, manifest) = open(engine, name)?;
     let damaged = |reason: String| Error::ImageDamaged { name: name.to_owned(), reason };
-    let code = engine.load(manifest.code)?.ok_or_else(|| damaged("its compiled code is gone".into()))?;
+    let code = engine.load(Start::Image, manifest.code)?.ok_or_else(|| damaged("its compiled code is gone".into()))?;
     let info = info(engine, digest, &sealed, &manifest);
-    let files = files(&sealed, &manifest).map_err(damaged)?;
-    let guest = Guest::link(engine, code, manifest.abi)?;
+    let block = sealed.file(FILES).map_err(damaged)?;
+    let files = files::map(&block, &manifest.folders, &manifest.memory).map_err(damaged)?;
+    let memory = sealed.file(MEMORY).map_err(damaged)?;
+    let memory = MemoryImage::of_sealed(memory).map_err(|error| damaged(format!("{MEMORY}: {error}")))?;
+    let (exports, globals): (Vec<_>, Vec<_>) = manifest.globals.into_iter().unzip();
+    let reactor = Reactor::link(code, &exports)?;
     sealed.touch();
-    let invocation =
-        Invocation { argv0: manifest.argv0, code: manifest.program, scripts: manifest.scripts, env: manifest.env };
-    Ok(Image { inner: Arc::new(Inner { engine: engine.clone(), info, guest, invocation, files }) })
+    let kind = Kind::Reactor { reactor, warm: Warm { memory, globals, driver: manifest.driver } };
+    let invocation = Invocation { argv0: manifest.argv0, scripts: manifest.scripts, env: manifest.env };
+    Ok(Image { inner: Arc::new(Inner { engine: engine.clone(), info, kind, invocation, files }) })
 }
 
 pub(super) fn list(engine: &Engine) -> Result<Vec<ImageInfo>> {
@@ -77,7 +80,7 @@ pub(super) fn set_name(cache: &Cache, name: &str, digest: Digest, code: Digest) 
 }
 
 /// The verified folder of an image that fits this engine.
-fn open(engine: &Engine, name: &str) -> Result<(Digest, Sealed, Manifest)> {
+pub(super) fn open(engine: &Engine, name: &str) -> Result<(Digest, Sealed, Manifest)> {
     let missing = || Error::ImageMissing { name: name.to_owned() };
     let damaged = |reason: String| Error::ImageDamaged { name: name.to_owned(), reason };
     let cache = cache(engine, name)?;
@@ -90,7 +93,7 @@ fn open(engine: &Engine, name: &str) -> Result<(Digest, Sealed, Manifest)> {
     }
     let manifest: Manifest =
         serde_json::from_reader(std::io::BufReader::new(file)).map_err(|error| damaged(error.to_string()))?;
-    if manifest.engine != engine.fingerprint() {
+    if manifest.engine != engine.machine(Start::Image)?.fingerprint {
         return Err(missing());
     }
     Ok((digest, sealed, manifest))
@@ -115,20 +118,4 @@ fn info(engine: &Engine, digest: Digest, sealed: &Sealed, manifest: &Manifest) -
         bytes: sealed.bytes() + code.map_or(0, |code| code.bytes()),
         path: engine.cache().map_or_else(PathBuf::new, |cache| cache.root().join(KIND).join(digest.to_string())),
     }
-}
-
-/// Maps the image's read-only files, grouped by folder.
-fn files(sealed: &Sealed, manifest: &Manifest) -> Result<ImageFiles, String> {
-    let mut found = ImageFiles { folders: Vec::new(), memory: manifest.memory.clone() };
-    for file in &manifest.files {
-        let map = sealed.file(&file.stored)?;
-        let map = FileMap::of_sealed(&map).map_err(|error| format!("{}: {error}", file.stored))?;
-        let content: Bytes = Arc::new(map);
-        let (folder, name) = file.guest.split_last().ok_or("a file cannot be the root")?;
-        match found.folders.iter_mut().find(|(existing, _)| *existing == folder) {
-            Some((_, files)) => files.push((name.to_owned(), content)),
-            None => found.folders.push((folder, vec![(name.to_owned(), content)])),
-        }
-    }
-    Ok(found)
 }

@@ -3,22 +3,24 @@
 mod build;
 mod claims;
 mod command;
-#[cfg_attr(not(test), expect(dead_code, reason = "groundwork of forked images, which use it next"))]
+mod derive;
+mod files;
 mod instrument;
 mod load;
 mod manifest;
 mod name;
 mod progress;
 mod recipe;
+mod warm_up;
 
 pub use progress::{Progress, Stage};
 pub use recipe::{Recipe, Source};
 
 use crate::engine::Engine;
 use crate::error::Result;
-use crate::guest::Guest;
-use crate::policy::GuestPath;
-use crate::vfs::Bytes;
+use crate::guest::{Guest, Reactor, Warm};
+use crate::policy::{Access, GuestPath};
+use crate::vfs::{self, Bytes, MountPoint};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -34,9 +36,17 @@ pub struct Image {
 struct Inner {
     engine: Engine,
     info: ImageInfo,
-    guest: Guest,
+    kind: Kind,
     invocation: Invocation,
     files: ImageFiles,
+}
+
+/// How guests of an image are made.
+pub(crate) enum Kind {
+    /// Each run instantiates the module.
+    Command(Guest),
+    /// Each sandbox is a copy-on-write fork of a warm guest.
+    Reactor { reactor: Reactor, warm: Warm },
 }
 
 /// What is known of a built image.
@@ -59,8 +69,6 @@ pub struct ImageInfo {
 pub(crate) struct Invocation {
     /// `argv[0]`.
     pub(crate) argv0: String,
-    /// What precedes source code in argv, such as `-c`. `None`: the image takes no source code.
-    pub(crate) code: Option<Vec<String>>,
     /// The folder in memory for scripts that have a name.
     pub(crate) scripts: Option<GuestPath>,
     /// The image's own environment.
@@ -70,10 +78,33 @@ pub(crate) struct Invocation {
 /// The part of the file tree that an image brings along.
 #[derive(Default)]
 pub(crate) struct ImageFiles {
-    /// Read-only folders, each with its files by name.
-    pub(crate) folders: Vec<(GuestPath, Vec<(String, Bytes)>)>,
+    pub(crate) folders: Vec<Folder>,
     /// Empty writable folders in memory, made anew for each sandbox.
     pub(crate) memory: Vec<GuestPath>,
+}
+
+/// A read-only folder of an image.
+pub(crate) struct Folder {
+    pub(crate) guest: GuestPath,
+    /// It lies below a file, and is found as a preopened directory only.
+    pub(crate) detached: bool,
+    /// Its files, by their path below it.
+    pub(crate) files: Vec<(String, Bytes)>,
+}
+
+impl ImageFiles {
+    /// The mounts that every guest of the image has, in the order of their descriptors.
+    pub(crate) fn mounts(&self) -> Vec<MountPoint> {
+        let read_only = self.folders.iter().filter(|folder| !folder.detached).map(|folder| MountPoint {
+            guest: folder.guest.clone(),
+            source: vfs::Source::Memory { files: folder.files.clone(), access: Access::ReadOnly },
+        });
+        let memory = self.memory.iter().map(|guest| MountPoint {
+            guest: guest.clone(),
+            source: vfs::Source::Memory { files: Vec::new(), access: Access::ReadWrite },
+        });
+        read_only.chain(memory).collect()
+    }
 }
 
 impl Image {
@@ -159,8 +190,8 @@ impl Image {
         &self.inner.engine
     }
 
-    pub(crate) fn guest(&self) -> &Guest {
-        &self.inner.guest
+    pub(crate) fn kind(&self) -> &Kind {
+        &self.inner.kind
     }
 
     pub(crate) fn invocation(&self) -> &Invocation {

@@ -11,6 +11,8 @@ pub enum Stage {
     Verify,
     /// Compiling the module. `done` is an estimate from the processor time used so far.
     Compile,
+    /// Running the interpreter once, with what the recipe imports.
+    WarmUp,
     /// Writing files into the cache.
     Install,
 }
@@ -21,6 +23,7 @@ impl Stage {
         match self {
             Stage::Verify => "verify",
             Stage::Compile => "compile",
+            Stage::WarmUp => "warm_up",
             Stage::Install => "install",
         }
     }

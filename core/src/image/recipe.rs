@@ -3,7 +3,7 @@
 use super::name;
 use crate::engine::Digest;
 use crate::error::{Error, Result};
-use crate::guest::Abi;
+use crate::guest::CPYTHON_EXPORTS;
 use crate::policy::GuestPath;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -43,7 +43,12 @@ pub struct Source {
 pub(super) struct Parsed {
     pub(super) name: String,
     pub(super) language: String,
-    pub(super) abi: Abi,
+    /// What answers turns.
+    #[serde(default)]
+    pub(super) driver: DriverKind,
+    /// Code that runs once, when the image is built.
+    #[serde(default)]
+    pub(super) warm_up: String,
     pub(super) module: Module,
     pub(super) source: Source,
     pub(super) program: Program,
@@ -52,8 +57,55 @@ pub(super) struct Parsed {
     /// Read-only files of the guest's tree.
     #[serde(default)]
     pub(super) file: Vec<File>,
+    /// Archives of the source whose files become read-only files of the guest's tree.
+    #[serde(default)]
+    pub(super) unzip: Vec<Unzip>,
     #[serde(default)]
     pub(super) memory: Memory,
+}
+
+/// What answers the turns of an image.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum DriverKind {
+    /// The guest's own `turn`.
+    #[default]
+    Own,
+    /// The driver in `guests/python/driver`, called through CPython's C API.
+    Cpython,
+}
+
+impl DriverKind {
+    /// Functions that the module must export besides its own.
+    pub(super) fn exports(self) -> &'static [&'static str] {
+        match self {
+            DriverKind::Own => &[],
+            DriverKind::Cpython => &CPYTHON_EXPORTS,
+        }
+    }
+
+    /// What is run in the guest to install it.
+    pub(super) fn source(self) -> &'static str {
+        match self {
+            DriverKind::Own => "",
+            DriverKind::Cpython => include_str!("../../../guests/python/driver/driver.py"),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Unzip {
+    /// Where the files are seen.
+    pub(super) guest: GuestPath,
+    pub(super) from: String,
+    pub(super) sha256: Digest,
+    /// An archive inside that one.
+    #[serde(default)]
+    pub(super) inner: Option<String>,
+    /// The folder lies below a file: it is found as a preopened directory only.
+    #[serde(default)]
+    pub(super) detached: bool,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -75,9 +127,6 @@ pub(super) struct Module {
 #[serde(deny_unknown_fields)]
 pub(super) struct Program {
     pub(super) argv0: String,
-    /// What precedes source code in argv.
-    #[serde(default)]
-    pub(super) code: Option<Vec<String>>,
     /// The memory folder in which named scripts are put.
     #[serde(default)]
     pub(super) scripts: Option<GuestPath>,
@@ -111,7 +160,8 @@ impl Recipe {
         let parsed: Parsed = toml::from_str(text)
             .map_err(|error| Error::DocumentInvalid { what: "recipe".into(), reason: error.to_string() })?;
         name::check(&parsed.name)?;
-        let froms = parsed.file.iter().map(|file| &file.from).chain([&parsed.module.from]);
+        let froms = parsed.file.iter().map(|file| &file.from).chain(parsed.unzip.iter().map(|archive| &archive.from));
+        let froms = froms.chain([&parsed.module.from]);
         for from in froms {
             // The same rule as for guest paths: no way out of the unpacked source.
             GuestPath::parse(&format!("/{from}"))?;

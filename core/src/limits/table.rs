@@ -107,6 +107,13 @@ limits! {
     /// memory, directory listings, captured output, descriptors. Past it the call fails with
     /// `ENOMEM` or `ENOSPC`.
     host_bytes, HostBytes, Bytes, 256 * MIB, 64 * KIB ..= 1 << 40;
+    /// Bytes of the result and the artifacts of one run. What is longer is cut or left out, and the
+    /// outcome says so.
+    result_bytes, ResultBytes, Bytes, MIB, 0 ..= GIB;
+    /// How long a session may be left unused. A later use finds it ended.
+    idle_ms, IdleMs, Milliseconds, 3_600_000, 1 ..= 30 * 24 * 3_600_000;
+    /// How old a session may become. A later use finds it ended; a run under way goes on.
+    lifetime_ms, LifetimeMs, Milliseconds, 24 * 3_600_000, 1 ..= 365 * 24 * 3_600_000;
     /// Size of a module that is given as bytes. A larger one is refused before it is parsed.
     module_bytes, ModuleBytes, Bytes, 64 * MIB, 8 ..= 4 * GIB;
 }

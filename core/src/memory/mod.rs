@@ -4,14 +4,12 @@
 //! this module is safe to use wrongly.
 #![allow(unsafe_code)]
 
-#[cfg_attr(not(test), expect(dead_code, unused_imports, reason = "groundwork of forked images, which use it next"))]
 mod cow;
 mod map;
 mod region;
 mod signals;
 mod stack;
 
-#[cfg(test)]
 pub(crate) use cow::{MemoryImage, SlotPool};
 pub(crate) use map::FileMap;
 pub(crate) use signals::TrapHandlers;

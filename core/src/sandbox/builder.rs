@@ -1,13 +1,16 @@
 //! Making a sandbox: everything is checked here, before anything runs.
 
-use super::{CancelHandle, Sandbox};
+use super::session::Session;
+use super::{Body, CancelHandle, Sandbox};
 use crate::error::{Error, Result};
-use crate::image::Image;
+use crate::guest::Live;
+use crate::image::{Image, Kind};
 use crate::limits::{Budget, LimitKey, Limits};
-use crate::policy::{Access, GuestPath, Policy};
-use crate::vfs::{self, MountPoint, Quota, Source, Vfs};
-use crate::wasi;
+use crate::policy::Policy;
+use crate::vfs::{self, MountPoint, Quota, Vfs};
+use crate::wasi::{self, Interrupt, Setup, Stdin, WasiCtx};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Settings of a [`Sandbox`] to be made.
 #[derive(Debug, Clone)]
@@ -56,25 +59,40 @@ impl SandboxBuilder {
         if let Some(seed) = policy.seed {
             vfs.seed_inodes(seed.0);
         }
-        Ok(Sandbox { image, policy, limits, host_bytes, clock, vfs: Some(vfs), cancel: CancelHandle::new() })
+        let body = match image.kind() {
+            Kind::Command(_) => Body::Command { vfs: Some(vfs) },
+            Kind::Reactor { reactor, warm } => {
+                let wasi = WasiCtx::new(Setup {
+                    args: Vec::new(),
+                    env: Vec::new(),
+                    vfs,
+                    clock: Arc::clone(&clock),
+                    seed: policy.seed,
+                    stdin: Stdin::empty(),
+                    limits: limits.clone(),
+                    host_bytes: Arc::clone(&host_bytes),
+                    interrupt: Arc::new(Interrupt::start(Duration::ZERO)),
+                })?;
+                Body::Session(Session::new(Live::start(reactor, warm, wasi, &limits)?, true))
+            }
+        };
+        Ok(Sandbox { image, policy, limits, host_bytes, clock, body, cancel: CancelHandle::new() })
     }
 }
 
-/// The image's own folders first, then the policy's. A mount of the policy at the place of one of
-/// the image's memory folders replaces it; the image's read-only folders cannot be replaced.
+/// The image's own folders first, in the order that its guest knows them by, then the policy's. A
+/// mount of the policy at the place of one of the image's memory folders replaces it; the image's
+/// read-only folders cannot be replaced.
 fn mounts(image: &Image, policy: &Policy) -> Result<Vec<MountPoint>> {
-    let replaced = |guest: &GuestPath| policy.mounts.iter().any(|mount| mount.guest() == guest);
     let files = image.files();
-    let read_only = files.folders.iter().map(|(guest, files)| MountPoint {
-        guest: guest.clone(),
-        source: Source::Memory { files: files.clone(), access: Access::ReadOnly },
-    });
-    let memory = files.memory.iter().filter(|guest| !replaced(guest)).map(|guest| MountPoint {
-        guest: guest.clone(),
-        source: Source::Memory { files: Vec::new(), access: Access::ReadWrite },
-    });
-    let mut all: Vec<MountPoint> = read_only.chain(memory).collect();
-    all.extend(vfs::mount_points(&policy.mounts)?);
+    let mut all = files.mounts();
+    for point in vfs::mount_points(&policy.mounts)? {
+        let is_memory = files.memory.contains(&point.guest);
+        match all.iter_mut().find(|mount| is_memory && mount.guest == point.guest) {
+            Some(replaced) => *replaced = point,
+            None => all.push(point),
+        }
+    }
     Ok(all)
 }
 

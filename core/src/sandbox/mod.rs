@@ -2,9 +2,11 @@
 
 mod builder;
 mod cancel;
+mod command;
 mod hint;
 mod program;
 mod run;
+mod session;
 #[cfg(test)]
 mod tests;
 
@@ -20,6 +22,7 @@ use crate::policy::{GuestPath, Policy};
 use crate::store::block_on;
 use crate::vfs::{self, Vfs};
 use crate::wasi::Clock;
+use session::Session;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -28,7 +31,11 @@ const GONE: Error = Error::SandboxUnusable { reason: "an earlier run was dropped
 
 /// An isolated place to run programs in.
 ///
-/// Each run gets a fresh instance of the image's guest; the file tree stays from run to run.
+/// A sandbox of an interpreter's image is a *session*: a copy-on-write fork of the image's warm
+/// guest, whose variables, imports and files stay from run to run. An exception ends its run and
+/// not the session; a limit, a trap or a cancellation ends both, and every later run says so
+/// (`session_ended`). In a sandbox of a command module each run gets a fresh instance, and the file
+/// tree stays.
 ///
 /// ```
 /// use sandcell::{Engine, Image, LimitKey, Limits, Program, Sandbox, Status};
@@ -47,9 +54,17 @@ pub struct Sandbox {
     limits: Limits,
     host_bytes: Arc<Budget>,
     clock: Arc<Clock>,
-    /// Away while a run is under way.
-    vfs: Option<Vfs>,
+    body: Body,
     cancel: CancelHandle,
+}
+
+/// What the image's kind makes of a sandbox.
+enum Body {
+    /// The file tree; away while a run is under way.
+    Command {
+        vfs: Option<Vfs>,
+    },
+    Session(Session),
 }
 
 impl Sandbox {
@@ -79,7 +94,16 @@ impl Sandbox {
     /// # Errors
     /// As for [`run`](Sandbox::run).
     pub async fn run_async(&mut self, program: Program) -> Result<Outcome> {
-        run::run(self, program).await
+        run::run(self, program, false).await
+    }
+
+    /// Runs one program up to its very end and then ends the session: exit handlers run, and files
+    /// that the program left open are written out. For scripts that run once.
+    ///
+    /// # Errors
+    /// As for [`run`](Sandbox::run).
+    pub fn run_to_end(&mut self, program: Program) -> Result<Outcome> {
+        block_on(run::run(self, program, true))
     }
 
     /// A handle with which any thread can end the run under way.
@@ -135,12 +159,11 @@ impl Sandbox {
     }
 
     fn vfs(&mut self) -> Result<&mut Vfs> {
-        self.vfs.as_mut().ok_or(GONE)
-    }
-
-    /// For a run, which gives it back at its end.
-    fn take_vfs(&mut self) -> Result<Vfs> {
-        self.vfs.take().ok_or(GONE)
+        let vfs = match &mut self.body {
+            Body::Command { vfs } => vfs.as_mut(),
+            Body::Session(session) => session.vfs(),
+        };
+        vfs.ok_or(GONE)
     }
 }
 

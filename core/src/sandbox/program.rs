@@ -1,9 +1,13 @@
 //! What to run.
 
 use crate::error::{Error, Result};
-use crate::image::Image;
-use crate::policy::GuestPath;
+use crate::guest::Driver;
+use crate::image::{Image, Kind};
+use crate::limits::{LimitKey, Limits};
+use crate::policy::{GuestPath, Policy};
 use crate::wasi::Stdin;
+use serde::Serialize;
+use std::collections::BTreeMap;
 
 /// One program for one run: source code for an interpreter, or a command module's arguments.
 ///
@@ -21,12 +25,28 @@ pub struct Program {
     pub(super) stdin: Stdin,
 }
 
-/// What a program becomes for one image.
-pub(super) struct Prepared {
-    pub(super) args: Vec<String>,
+/// What a program becomes for a session.
+pub(super) struct Turn {
+    /// What the guest is given.
+    pub(super) request: Vec<u8>,
     /// A script to put into the file tree first.
     pub(super) script: Option<(GuestPath, String)>,
     pub(super) stdin: Stdin,
+}
+
+/// What goes before the source in a request, where it is needed.
+#[derive(Serialize)]
+struct Head<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path0: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    argv: Option<Vec<&'a str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    env: Option<&'a BTreeMap<String, String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    result_bytes: Option<u64>,
 }
 
 impl Program {
@@ -68,37 +88,84 @@ impl Program {
         self
     }
 
-    /// Checks the program against the image it is to run on.
-    pub(super) fn prepare(self, image: &Image) -> Result<Prepared> {
-        let invocation = image.invocation();
-        let invalid = |reason| Error::ProgramInvalid { image: image.info().name.clone(), reason };
-        let mut args = vec![invocation.argv0.clone()];
-        let mut script = None;
-        match (self.source, &invocation.code) {
-            (None, None) => {}
-            (None, Some(_)) => return Err(invalid("it takes source code: use Program::code")),
-            (Some(_), None) => return Err(invalid("it takes no source code: use Program::command")),
-            (Some(source), Some(_)) if source.contains('\0') => return Err(invalid("source code cannot contain NUL")),
-            (Some(source), Some(code)) => match (self.name, &invocation.scripts) {
-                (Some(name), Some(folder)) => {
-                    if name.contains('/') {
-                        return Err(invalid("a script's name cannot contain /"));
-                    }
-                    let path = GuestPath::parse(&format!("{folder}/{name}"))?;
-                    args.push(path.to_string());
-                    script = Some((path, source));
-                }
-                _ => {
-                    args.extend(code.iter().cloned());
-                    args.push(source);
-                }
-            },
+    /// The arguments for a command module.
+    pub(super) fn into_arguments(self, image: &Image) -> Result<(Vec<String>, Stdin)> {
+        if self.source.is_some() {
+            return Err(invalid(image, "it takes no source code: use Program::command"));
         }
-        if let Some(index) = self.args.iter().position(|arg| arg.contains('\0')) {
-            let what = format!("argument {}", index + 1);
-            return Err(Error::EnvironmentInvalid { what, reason: "it contains NUL" });
-        }
+        self.check_arguments()?;
+        let mut args = vec![image.invocation().argv0.clone()];
         args.extend(self.args);
-        Ok(Prepared { args, script, stdin: self.stdin })
+        Ok((args, self.stdin))
     }
+
+    /// The request for a session. The first one after a fork says so, and carries the policy's
+    /// environment.
+    pub(super) fn into_turn(self, image: &Image, policy: &Policy, limits: &Limits, fresh: bool) -> Result<Turn> {
+        self.check_arguments()?;
+        let source = self.source.ok_or_else(|| invalid(image, "it takes source code: use Program::code"))?;
+        if source.contains('\0') {
+            return Err(invalid(image, "source code cannot contain NUL"));
+        }
+        let folder = image.invocation().scripts.as_ref();
+        let path = match (&self.name, folder) {
+            (Some(name), _) if name.contains('/') => return Err(invalid(image, "a script's name cannot contain /")),
+            (Some(name), Some(folder)) => Some(GuestPath::parse(&format!("{folder}/{name}"))?),
+            _ => None,
+        };
+        let Kind::Reactor { warm, .. } = image.kind() else {
+            return Err(invalid(image, "it takes no source code: use Program::command"));
+        };
+        let request = if warm.driver == Driver::Own {
+            source.clone().into_bytes()
+        } else {
+            let name = path.as_ref().map(GuestPath::as_str);
+            let args = self.args.iter().map(String::as_str);
+            let has_argv = name.is_some() || !self.args.is_empty();
+            let result_bytes = limits.value(LimitKey::ResultBytes);
+            let head = Head {
+                name,
+                path0: name.and(folder).map(GuestPath::as_str),
+                argv: has_argv.then(|| std::iter::once(name.unwrap_or("-c")).chain(args).collect()),
+                env: Some(&policy.env).filter(|env| fresh && !env.is_empty()),
+                result_bytes: Some(result_bytes)
+                    .filter(|bytes| fresh && *bytes != LimitKey::ResultBytes.default_value()),
+            };
+            head.request(fresh, &source)?
+        };
+        Ok(Turn { request, script: path.map(|path| (path, source)), stdin: self.stdin })
+    }
+
+    fn check_arguments(&self) -> Result<()> {
+        match self.args.iter().position(|arg| arg.contains('\0')) {
+            None => Ok(()),
+            Some(index) => {
+                let what = format!("argument {}", index + 1);
+                Err(Error::EnvironmentInvalid { what, reason: "it contains NUL" })
+            }
+        }
+    }
+}
+
+impl Head<'_> {
+    /// `[f][JSON] LF source`; both parts before the line feed are left out where they say nothing.
+    fn request(&self, fresh: bool, source: &str) -> Result<Vec<u8>> {
+        let mut request = Vec::with_capacity(source.len() + 2);
+        if fresh {
+            request.push(b'f');
+        }
+        let says_something =
+            self.name.is_some() || self.argv.is_some() || self.env.is_some() || self.result_bytes.is_some();
+        if says_something {
+            let written = serde_json::to_writer(&mut request, self);
+            written.map_err(|error| Error::Internal { reason: error.to_string() })?;
+        }
+        request.push(b'\n');
+        request.extend_from_slice(source.as_bytes());
+        Ok(request)
+    }
+}
+
+fn invalid(image: &Image, reason: &'static str) -> Error {
+    Error::ProgramInvalid { image: image.info().name.clone(), reason }
 }

@@ -1,74 +1,73 @@
-//! One run: an instance of the guest over the sandbox's file tree, driven to its end.
+//! One run: driven to its end and put together as an outcome, for commands and sessions alike.
 
-use super::{Program, Sandbox, hint};
+use super::{Body, Program, Sandbox, command, hint};
 use crate::error::Result;
-use crate::guest::Ended;
-use crate::limits::LimitKey;
-use crate::outcome::{Outcome, Status, Usage};
-use crate::store::{self, Halt, State, drive};
-use crate::wasi::{Interrupt, Setup, Stop, WasiCtx};
-use std::collections::BTreeMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use crate::guest::Answer;
+use crate::limits::{LimitKey, Limits};
+use crate::outcome::{FilesDiff, Outcome, Status, Usage};
+use crate::store::State;
+use crate::vfs::Vfs;
+use crate::wasi::{Interrupt, Streams};
 use std::sync::Arc;
 use std::time::Duration;
 use wasmtime::Store;
 
-pub(super) async fn run(sandbox: &mut Sandbox, program: Program) -> Result<Outcome> {
-    let prepared = program.prepare(&sandbox.image)?;
+/// What a run leaves behind, before it is an outcome.
+pub(super) struct Remains {
+    pub(super) status: Status,
+    pub(super) answer: Answer,
+    pub(super) streams: Streams,
+    pub(super) files: FilesDiff,
+    pub(super) usage: Usage,
+}
+
+/// Runs a program; with `finish`, up to what follows its last line.
+pub(super) async fn run(sandbox: &mut Sandbox, program: Program, finish: bool) -> Result<Outcome> {
+    let remains = match &sandbox.body {
+        Body::Command { .. } => command::run(sandbox, program).await?,
+        Body::Session(_) => turn(sandbox, program, finish).await?,
+    };
+    Ok(outcome(remains, &sandbox.limits))
+}
+
+async fn turn(sandbox: &mut Sandbox, program: Program, finish: bool) -> Result<Remains> {
     sandbox.image.engine().check_handlers()?;
-    let deadline = Duration::from_millis(sandbox.limits.value(LimitKey::DeadlineMs));
-    let interrupt = Arc::new(Interrupt::start(deadline));
-    let running = sandbox.cancel.begin(&interrupt);
-    if let Some((path, source)) = &prepared.script {
-        sandbox.vfs()?.write_file(path, source.as_bytes())?;
+    let Body::Session(session) = &mut sandbox.body else { return Err(super::GONE) };
+    session.live(&sandbox.limits)?;
+    let turn = program.into_turn(&sandbox.image, &sandbox.policy, &sandbox.limits, session.is_fresh())?;
+    if let (Some((path, source)), Some(vfs)) = (&turn.script, session.vfs()) {
+        vfs.write_file(path, source.as_bytes())?;
     }
-    let vfs = sandbox.take_vfs()?;
-    let wasi = WasiCtx::new(Setup {
-        args: prepared.args,
-        env: environment(sandbox),
-        vfs,
-        clock: Arc::clone(&sandbox.clock),
-        seed: sandbox.policy.seed,
-        stdin: prepared.stdin,
-        limits: sandbox.limits.clone(),
-        host_bytes: Arc::clone(&sandbox.host_bytes),
-        interrupt: Arc::clone(&interrupt),
-    })?;
-    let mut store = store::new_store(sandbox.image.engine(), wasi, &sandbox.limits)?;
-    let driven = drive(&interrupt, sandbox.image.guest().run(&mut store)).await;
+    let script = turn.script.as_ref().map(|(path, _)| path.to_string());
+    let interrupt = Arc::new(Interrupt::start(Duration::from_millis(sandbox.limits.value(LimitKey::DeadlineMs))));
+    let running = sandbox.cancel.begin(&interrupt);
+    let ended = session.turn(turn, finish, &sandbox.limits, &interrupt).await;
     // From here on a cancellation comes too late, and says so.
     drop(running);
-    let driven = match driven {
-        Ok(ended) => Ok(ended),
-        Err(Halt::Stop(stop)) => Err(stop),
-        // Nobody knows in what state the file tree is: it goes with the store.
-        Err(Halt::Panic(error)) => return Err(error),
-    };
-    let status = status(driven, &store);
-    let usage = usage(&store, &interrupt, &sandbox.limits);
-    finish(sandbox, store, status, usage, prepared.script.map(|(path, _)| path.to_string()))
+    let mut ended = ended?;
+    let live = session.after_turn()?;
+    let mut usage = usage(live.store(), &interrupt, &sandbox.limits);
+    // A guest that was stopped got fuel of its own to write its output out.
+    usage.fuel = sandbox.limits.value(LimitKey::Fuel).saturating_sub(ended.fuel_left);
+    let streams = live.store().data_mut().wasi.end_run();
+    let files = files(live.store().data_mut().wasi.vfs(), script.as_ref());
+    usage.fs_bytes = live.store().data_mut().wasi.vfs().fs_bytes_used();
+    session.conclude(&ended);
+    let answer = std::mem::take(&mut ended.answer);
+    Ok(Remains { status: ended.status, answer, streams, files, usage })
 }
 
-/// The image's variables with the policy's laid over them; nothing of the host's.
-fn environment(sandbox: &Sandbox) -> Vec<(String, String)> {
-    let mut env: BTreeMap<_, _> = sandbox.image.invocation().env.clone();
-    env.extend(sandbox.policy.env.clone());
-    env.into_iter().collect()
-}
-
-fn status(driven: Result<Ended, Stop>, store: &Store<State>) -> Result<Status> {
-    match driven {
-        Ok(Ended::Returned(code)) => Ok(Status::Exited { code }),
-        Ok(Ended::Failed(error)) => store::classify(&error),
-        Ok(Ended::NotStarted(error)) => match store::refused_at_start(&error, &store.data().meter) {
-            Some(refused) => Err(refused),
-            None => store::classify(&error),
-        },
-        Err(stop) => Ok(store::status_of(stop)),
+/// What differs from the start, without the program itself.
+pub(super) fn files(vfs: &mut Vfs, script: Option<&String>) -> FilesDiff {
+    let mut files = vfs.diff();
+    for list in [&mut files.added, &mut files.changed] {
+        list.retain(|path| Some(path) != script);
     }
+    files
 }
 
-fn usage(store: &Store<State>, interrupt: &Interrupt, limits: &crate::Limits) -> Usage {
+/// What a run has cost so far.
+pub(super) fn usage(store: &Store<State>, interrupt: &Interrupt, limits: &Limits) -> Usage {
     let milliseconds = |duration: Duration| duration.as_secs_f64() * 1_000.0;
     Usage {
         fuel: limits.value(LimitKey::Fuel).saturating_sub(store.get_fuel().unwrap_or(0)),
@@ -79,39 +78,23 @@ fn usage(store: &Store<State>, interrupt: &Interrupt, limits: &crate::Limits) ->
     }
 }
 
-/// Takes the file tree back, whatever the status, and puts the outcome together.
-fn finish(
-    sandbox: &mut Sandbox,
-    store: Store<State>,
-    status: Result<Status>,
-    mut usage: Usage,
-    script: Option<String>,
-) -> Result<Outcome> {
-    let taken = catch_unwind(AssertUnwindSafe(|| {
-        let parts = store.into_data().wasi.into_parts();
-        let files = parts.vfs.diff();
-        (parts, files)
-    }));
-    let (parts, mut files) = taken.map_err(|panic| store::panicked(panic.as_ref()))?;
-    for list in [&mut files.added, &mut files.changed] {
-        list.retain(|path| Some(path) != script.as_ref());
-    }
-    usage.output_bytes = parts.stdout.written.saturating_add(parts.stderr.written);
-    usage.fs_bytes = parts.vfs.fs_bytes_used();
-    sandbox.vfs = Some(parts.vfs);
+fn outcome(remains: Remains, limits: &Limits) -> Outcome {
+    let Remains { status, answer, streams, files, mut usage } = remains;
+    usage.output_bytes = streams.stdout.written.saturating_add(streams.stderr.written);
     let mut outcome = Outcome {
-        status: status?,
-        stdout: parts.stdout.bytes,
-        stdout_truncated: parts.stdout.truncated,
-        stderr: parts.stderr.bytes,
-        stderr_truncated: parts.stderr.truncated,
-        result: None,
-        artifacts: Vec::new(),
+        status,
+        stdout: streams.stdout.bytes,
+        stdout_truncated: streams.stdout.truncated,
+        stderr: streams.stderr.bytes,
+        stderr_truncated: streams.stderr.truncated,
+        result: answer.result.or(answer.repr.map(serde_json::Value::String)),
+        result_truncated: answer.truncated,
+        artifacts: answer.artifacts,
         files,
-        denials: parts.denials,
+        denials: streams.denials,
         usage,
         hint: String::new(),
     };
-    outcome.hint = hint::hint(&outcome, &sandbox.limits);
-    Ok(outcome)
+    outcome.hint = hint::hint(&outcome, limits);
+    outcome
 }

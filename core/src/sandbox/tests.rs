@@ -170,7 +170,7 @@ fn host_bytes_are_given_back_after_every_run() {
         assert_eq!(sandbox.run(program).unwrap().status, Status::Exited { code: 42 });
     }
     assert_eq!(sandbox.host_bytes.used(), before);
-    drop(sandbox.vfs.take());
+    sandbox.body = Body::Command { vfs: None };
     assert_eq!(sandbox.host_bytes.used(), 0);
 }
 
@@ -258,11 +258,12 @@ fn a_panic_in_the_file_tree_is_an_error_and_the_tree_is_not_used_again() {
     let clock = |sandbox: &Sandbox| Arc::clone(&sandbox.clock) as Arc<dyn Now>;
     for (in_a_call, message) in [(true, "the clock is broken"), (false, "boom")] {
         let mut sandbox = sandbox(OPEN_AND_UNLINK, Limits::new());
-        sandbox.vfs = Some(match in_a_call {
+        let vfs = Some(match in_a_call {
             true => tree(Arc::new(b"f".to_vec()), Arc::new(Broken::default())),
             // Freed when the run has ended and its descriptors are closed.
             false => tree(Arc::new(Explosive), clock(&sandbox)),
         });
+        sandbox.body = Body::Command { vfs };
         let error = sandbox.run(Program::command()).unwrap_err();
         assert_eq!(error.code().as_str(), "internal");
         assert!(error.to_string().contains(message), "{error}");

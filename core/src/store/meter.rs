@@ -30,6 +30,12 @@ impl Meter {
         Meter { memory: counter(LimitKey::MemoryBytes), table: counter(LimitKey::TableElements) }
     }
 
+    /// Counts what an image is longer than its module's minimum, which is all that wasmtime tells.
+    pub(crate) fn start_at(&mut self, bytes: u64) {
+        self.memory.used = self.memory.used.saturating_add(bytes);
+        self.memory.peak = self.memory.peak.max(self.memory.used);
+    }
+
     /// The most memory held at once.
     pub(crate) fn peak_memory_bytes(&self) -> u64 {
         self.memory.peak

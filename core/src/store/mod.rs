@@ -11,7 +11,6 @@ pub(crate) use drive::{Halt, block_on, drive, panicked};
 pub(crate) use meter::Meter;
 pub(crate) use stop::{classify, refused_at_start, status_of};
 
-use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::limits::{LimitKey, Limits};
 use crate::wasi::{self, WasiCtx};
@@ -43,9 +42,9 @@ impl wasi::Host for State {
 }
 
 /// A store for one guest, fuelled and metered.
-pub(crate) fn new_store(engine: &Engine, wasi: WasiCtx, limits: &Limits) -> Result<Store<State>> {
+pub(crate) fn new_store(engine: &wasmtime::Engine, wasi: WasiCtx, limits: &Limits) -> Result<Store<State>> {
     let state = State { wasi, meter: Meter::new(limits), memory: None };
-    let mut store = Store::new(engine.wasmtime(), state);
+    let mut store = Store::new(engine, state);
     store.limiter(|state| &mut state.meter);
     let fuelled =
         store.set_fuel(limits.value(LimitKey::Fuel)).and_then(|()| store.fuel_async_yield_interval(Some(YIELD_FUEL)));

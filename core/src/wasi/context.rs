@@ -46,14 +46,6 @@ pub(crate) struct Setup {
     pub(crate) interrupt: Arc<Interrupt>,
 }
 
-/// What is left after a run.
-pub(crate) struct Parts {
-    pub(crate) vfs: Vfs,
-    pub(crate) stdout: Captured,
-    pub(crate) stderr: Captured,
-    pub(crate) denials: Vec<Denial>,
-}
-
 /// Preview 1 for one guest.
 pub(crate) struct WasiCtx {
     pub(super) args: Strings,
@@ -68,6 +60,15 @@ pub(crate) struct WasiCtx {
     pub(super) denials: Denials,
     pub(super) interrupt: Arc<Interrupt>,
     pub(super) credit: Credit,
+    output_bytes: u64,
+    host_bytes: Arc<Budget>,
+}
+
+/// What a guest wrote and was refused in one run.
+pub(crate) struct Streams {
+    pub(crate) stdout: Captured,
+    pub(crate) stderr: Captured,
+    pub(crate) denials: Vec<Denial>,
 }
 
 impl WasiCtx {
@@ -97,11 +98,41 @@ impl WasiCtx {
             random: Random::new(seed)?,
             stdin: Input::new(stdin, host_bytes.clone()),
             stdout: Capture::new(output_bytes, host_bytes.clone()),
-            stderr: Capture::new(output_bytes, host_bytes),
+            stderr: Capture::new(output_bytes, host_bytes.clone()),
             denials: Denials::default(),
             credit: Credit::new(interrupt.clone()),
             interrupt,
+            output_bytes,
+            host_bytes,
         })
+    }
+
+    /// Starts another run of the same guest: new input, and a new owner of its deadline.
+    pub(crate) fn begin_run(&mut self, stdin: Stdin, interrupt: Arc<Interrupt>) {
+        self.stdin = Input::new(stdin, self.host_bytes.clone());
+        self.vfs.set_pace(Some(Box::new(Credit::new(interrupt.clone()))));
+        self.credit = Credit::new(interrupt.clone());
+        self.interrupt = interrupt;
+    }
+
+    /// Ends a run; the guest, its descriptors and files stay.
+    pub(crate) fn end_run(&mut self) -> Streams {
+        if let Some(error) = self.stdin.problem() {
+            tracing::warn!(%error, "standard input of a guest could not be read");
+        }
+        self.stdin = Input::new(Stdin::empty(), self.host_bytes.clone());
+        self.vfs.set_pace(None);
+        let fresh = || Capture::new(self.output_bytes, self.host_bytes.clone());
+        Streams {
+            stdout: std::mem::replace(&mut self.stdout, fresh()).finish(),
+            stderr: std::mem::replace(&mut self.stderr, fresh()).finish(),
+            denials: std::mem::take(&mut self.denials).into_vec(),
+        }
+    }
+
+    /// The guest's files.
+    pub(crate) fn vfs(&mut self) -> &mut Vfs {
+        &mut self.vfs
     }
 
     /// Ends the run where a call was interrupted because it must stop. A signal of the host's own
@@ -113,21 +144,13 @@ impl WasiCtx {
         result
     }
 
-    /// Closes every descriptor and ends the streams.
-    pub(crate) fn into_parts(mut self) -> Parts {
+    /// Closes every descriptor and gives the file tree back.
+    pub(crate) fn into_vfs(mut self) -> Vfs {
         for descriptor in self.table.drain() {
             close(&mut self.vfs, descriptor);
         }
         self.vfs.set_pace(None);
-        if let Some(error) = self.stdin.problem() {
-            tracing::warn!(%error, "standard input of a guest could not be read");
-        }
-        Parts {
-            vfs: self.vfs,
-            stdout: self.stdout.finish(),
-            stderr: self.stderr.finish(),
-            denials: self.denials.into_vec(),
-        }
+        self.vfs
     }
 }
 

@@ -30,7 +30,7 @@ mod stdio;
 mod table;
 
 pub(crate) use clock::{Clock, clock};
-pub(crate) use context::{Setup, WasiCtx};
+pub(crate) use context::{Setup, Streams, WasiCtx};
 pub(crate) use guest::GuestMemory;
 pub(crate) use interrupt::{Interrupt, Stop};
 pub(crate) use link::{Host, add_to_linker};

@@ -81,7 +81,7 @@ fn a_pointer_outside_memory_faults_and_nothing_has_happened() {
             assert_eq!(guest.size("new"), Ok(0), "{name} {bad} wrote a file");
             assert_eq!(guest.seek(FILE, 0, 1), Ok(0), "{name} {bad} moved the position");
             assert_eq!(guest.read(0, 10).unwrap(), b"typed", "{name} {bad} consumed input");
-            let parts = guest.ctx.into_parts();
+            let parts = guest.ctx.end_run();
             assert_eq!(parts.stdout.written, 0, "{name} {bad} printed");
             assert!(parts.denials.is_empty(), "{name} {bad}");
         }
@@ -119,7 +119,7 @@ fn a_buffer_outside_memory_faults_before_the_buffers_ahead_of_it_are_used() {
     }
     assert_eq!(guest.read(file, 64).unwrap(), b"hello, world");
     assert_eq!(guest.read(0, 64).unwrap(), b"typed");
-    assert_eq!(guest.ctx.into_parts().stdout.written, 0);
+    assert_eq!(guest.ctx.end_run().stdout.written, 0);
 }
 
 #[test]
@@ -141,7 +141,7 @@ fn lengths_that_wrap_are_invalid() {
         let poll = guest.call(|ctx, mut memory| ctx.poll_oneoff(&mut memory, 0, 0, count, OUT).map(drop));
         assert_eq!(poll, Err(Errno::Inval), "{count}");
     }
-    assert_eq!(guest.ctx.into_parts().stdout.written, 64 << 20);
+    assert_eq!(guest.ctx.end_run().stdout.written, 64 << 20);
 }
 
 #[test]

@@ -108,7 +108,7 @@ fn deadline(setup: &mut Setup) {
 
 #[test]
 fn a_guest_prints_and_exits() {
-    let (result, data) = run(
+    let (result, mut data) = run(
         r#"(memory (export "memory") 1)
            (data (i32.const 0) "\10\00\00\00\05\00\00\00")
            (data (i32.const 16) "hello")
@@ -121,7 +121,7 @@ fn a_guest_prints_and_exits() {
     );
     assert_eq!(result.unwrap_err().downcast_ref::<Exit>(), Some(&Exit(5)));
     assert!(data.memory.is_some());
-    assert_eq!(data.ctx.into_parts().stdout.bytes, b"hellohello");
+    assert_eq!(data.ctx.end_run().stdout.bytes, b"hellohello");
 }
 
 #[test]
@@ -142,7 +142,7 @@ fn a_guest_waits_for_input_and_goes_on() {
         std::thread::sleep(Duration::from_millis(20));
         std::io::Write::write_all(&mut theirs, b"*").unwrap();
     });
-    let (result, data) = run(
+    let (result, mut data) = run(
         r#"(memory (export "memory") 1)
            (data (i32.const 0) "\10\00\00\00\08\00\00\00")
            (func (export "go") (result i32)
@@ -199,9 +199,9 @@ fn a_path_walk_that_is_interrupted_ends_the_run() {
           (call $path_filestat_get (i32.const 3) (i32.const 0) (i32.const 0) (i32.const 4096) (i32.const 8192)))"#;
     let (result, _) = run(body, |_| {});
     assert_eq!(result.unwrap(), 0);
-    let (result, data) = run(body, |setup| setup.interrupt = Arc::new(Interrupt::start(Duration::ZERO)));
+    let (result, mut data) = run(body, |setup| setup.interrupt = Arc::new(Interrupt::start(Duration::ZERO)));
     assert_eq!(result.unwrap_err().downcast_ref::<Stop>(), Some(&Stop::Deadline));
-    assert!(data.ctx.into_parts().denials.is_empty());
+    assert!(data.ctx.end_run().denials.is_empty());
 }
 
 #[test]

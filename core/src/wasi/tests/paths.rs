@@ -89,7 +89,7 @@ fn without_a_right_a_path_call_is_refused_and_recorded() {
     refused(|ctx, memory, fd, len| ctx.path_open(memory, fd, 0, PATH, len, 8, 2, 0, 0, OUT));
     assert_eq!(guest.call(|ctx, memory| ctx.fd_readdir(memory, dir, DATA, 64, 0, OUT)), Err(Errno::NotCapable));
     assert_eq!(guest.size("dir/inner"), Ok(5));
-    let operations: Vec<_> = guest.ctx.into_parts().denials.into_iter().map(|denial| denial.operation).collect();
+    let operations: Vec<_> = guest.ctx.end_run().denials.into_iter().map(|denial| denial.operation).collect();
     let expected = [
         "path_create_directory",
         "path_remove_directory",
@@ -117,7 +117,7 @@ fn a_refused_path_is_reported_as_the_program_gave_it_and_a_missing_one_is_not() 
     assert!(guest.open("/etc/passwd", OFlags::default(), Rights::FD_READ).is_err());
     assert!(guest.open("dir/../../x", OFlags::default(), Rights::FD_READ).is_err());
     assert_eq!(guest.open_descriptors(), [0, 1, 2, 3, 4]);
-    let denials = guest.ctx.into_parts().denials;
+    let denials = guest.ctx.end_run().denials;
     let names: Vec<_> = denials.iter().map(|denial| (denial.what.as_str(), denial.name.as_str())).collect();
     assert_eq!(names, [("path", "/fixed/file"), ("path", "/etc/passwd"), ("path", "/dir/../../x")]);
 }

@@ -102,7 +102,7 @@ fn calls_at_random_never_panic_and_leave_nothing_behind() {
             let answer = call(&mut guest.ctx, GuestMemory::new(&mut guest.bytes), &mut numbers);
             assert!(!matches!(answer, Err(Failure::Stop(_))));
         }
-        drop(guest.ctx.into_parts());
+        drop(guest.ctx.into_vfs());
         assert_eq!(guest.budget.used(), 0, "seed {seed}");
     }
 }

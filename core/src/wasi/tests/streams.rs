@@ -14,7 +14,7 @@ fn what_is_printed_is_captured_wherever_the_stream_was_moved() {
     assert_eq!(guest.write(file, b"moved"), Ok(5));
     guest.close(2).unwrap();
     assert_eq!(guest.size("new"), Ok(0));
-    let parts = guest.ctx.into_parts();
+    let parts = guest.ctx.end_run();
     assert_eq!((parts.stdout.bytes, parts.stderr.bytes), (b"out moved".to_vec(), b"err".to_vec()));
 }
 
@@ -23,7 +23,7 @@ fn output_past_the_limit_keeps_its_first_and_last_half_and_writing_succeeds() {
     let mut guest = Guest::with(|setup| setup.limits = Limits::new().with(LimitKey::OutputBytes, 10).unwrap());
     assert_eq!(guest.write(1, b"0123456789"), Ok(10));
     assert_eq!(guest.write(1, b"abcdefghijklmnop"), Ok(16));
-    let stdout = guest.ctx.into_parts().stdout;
+    let stdout = guest.ctx.end_run().stdout;
     assert_eq!((stdout.bytes, stdout.truncated, stdout.written), (b"01234lmnop".to_vec(), true, 26));
 }
 
@@ -106,8 +106,8 @@ fn a_run_leaves_nothing_behind_in_the_budget() {
     }
     guest.write(1, &[b'x'; 10_000]).unwrap();
     assert!(guest.budget.used() > 25 * 256);
-    let parts = guest.ctx.into_parts();
-    drop(parts.vfs);
+    drop(guest.ctx.end_run());
+    drop(guest.ctx.into_vfs());
     assert_eq!(guest.budget.used(), 0);
 }
 
