@@ -1,6 +1,7 @@
 //! Warming a reactor up: what runs once, so that no fork has to run it.
 
 use super::ImageFiles;
+use super::instrument::START;
 use super::recipe::DriverKind;
 use crate::error::{Error, Result};
 use crate::guest::{Answer, Broken, Driver, Live, Reactor, Turn, Warm};
@@ -51,7 +52,7 @@ impl WarmUp {
         let wasi = context(around, &interrupt)?;
         let live = Live::start(reactor, &start, wasi, &limits()?)?;
         let mut warm_up = WarmUp { name: around.name.to_owned(), live, interrupt };
-        warm_up.step(async |live| live.call_if_there("sandcell:start").await)?;
+        warm_up.step(async |live| live.call_if_there(START).await)?;
         warm_up.step(async |live| live.call_if_there("_initialize").await)?;
         if kind == DriverKind::Cpython {
             warm_up.install_driver(kind)?;

@@ -1,6 +1,7 @@
 //! Runs driven by an executor, from other threads, and one after the other.
 #![allow(clippy::unwrap_used)]
 
+use super::Body;
 use crate::limits::Budget;
 use crate::policy::{Access, GuestPath};
 use crate::vfs::{MountPoint, Now, Quota, Source, Vfs};

@@ -12,6 +12,7 @@ pub(super) struct Facts<'a> {
     pub(super) memory_bytes: usize,
     pub(super) mutable_globals: Vec<u32>,
     pub(super) exports: Vec<Export<'a>>,
+    pub(super) start: Option<u32>,
     /// Functions to export under their own names, unless they are exported already.
     pub(super) also: Vec<(&'a str, u32)>,
 }
@@ -20,7 +21,8 @@ impl<'a> Facts<'a> {
     pub(super) fn of(wasm: &'a [u8], also: &[&str]) -> Result<Facts<'a>, NotImageable> {
         let mut memories = Vec::new();
         let mut globals = 0;
-        let mut facts = Facts { memory_bytes: 0, mutable_globals: Vec::new(), exports: Vec::new(), also: Vec::new() };
+        let mut facts =
+            Facts { memory_bytes: 0, mutable_globals: Vec::new(), exports: Vec::new(), start: None, also: Vec::new() };
         let mut names = HashMap::new();
         for payload in Parser::new(0).parse_all(wasm) {
             match payload? {
@@ -61,6 +63,7 @@ impl<'a> Facts<'a> {
                         facts.exports.push(export);
                     }
                 }
+                Payload::StartSection { func, .. } => facts.start = Some(func),
                 Payload::CodeSectionEntry(body) => {
                     let mut operators = body.get_operators_reader()?;
                     while !operators.eof() {

@@ -1,10 +1,11 @@
 //! Making a module's start state replaceable: its memory comes from a file, its globals are set
 //! from outside.
 //!
-//! The module loses its active data segments and its start function and exports its mutable
-//! globals (core specification, section 5.5); everything else is copied as it is. The segments
-//! become empty passive ones, so that indices stay. What was in them is returned as the memory
-//! that the module starts with before anything has run.
+//! The module loses its data segments, exports its mutable globals, and exports its start function
+//! instead of having it run (core specification, section 5.5); everything else is copied as it is.
+//! What was in the active segments is returned as the memory that the module starts with before
+//! anything has run. Nothing else could refer to a segment: modules that do are refused, and
+//! wasmtime would set up thousands of empty ones for each instance.
 //!
 //! A module whose state lies anywhere else than in its memory and its globals cannot be saved,
 //! and is refused by name: [`NotImageable`].
@@ -12,11 +13,13 @@
 mod inspect;
 
 use inspect::Facts;
-use wasm_encoder::{DataSection, ExportKind, ExportSection, RawSection, SectionId};
+use wasm_encoder::{ExportKind, ExportSection, RawSection, SectionId};
 use wasmparser::{ConstExpr, Data, DataKind, Operator, Parser, Payload};
 
 /// Prefix of the exports made for globals; the global's index follows.
 const GLOBAL: &str = "sandcell:global:";
+/// The export made for the start function, if there is one.
+pub(super) const START: &str = "sandcell:start";
 
 /// A module that starts from an image.
 #[derive(Debug)]
@@ -71,13 +74,11 @@ pub(crate) fn instrument(wasm: &[u8], also: &[&str]) -> Result<Instrumented, Not
                 has_exports = true;
                 module.section(&exports(&facts));
             }
-            Payload::StartSection { .. } => {}
+            Payload::StartSection { .. } | Payload::DataCountSection { .. } => {}
             Payload::DataSection(segments) => {
-                let mut emptied = DataSection::new();
                 for segment in segments.clone() {
-                    take_segment(&segment?, &mut memory, &mut emptied)?;
+                    take_segment(&segment?, &mut memory)?;
                 }
-                module.section(&emptied);
             }
             // Names and debug information of a guest are of no use at run time.
             Payload::CustomSection(_) => {}
@@ -110,6 +111,9 @@ fn exports(facts: &Facts<'_>) -> ExportSection {
     for index in &facts.mutable_globals {
         section.export(&format!("{GLOBAL}{index}"), ExportKind::Global, *index);
     }
+    if let Some(start) = facts.start {
+        section.export(START, ExportKind::Func, start);
+    }
     for (name, index) in &facts.also {
         section.export(name, ExportKind::Func, *index);
     }
@@ -133,18 +137,12 @@ fn is_known(id: Option<u8>) -> bool {
     id.is_some_and(|id| id != TAG)
 }
 
-/// Moves what an active segment holds into `memory`; a passive one stays.
-fn take_segment(segment: &Data<'_>, memory: &mut [u8], emptied: &mut DataSection) -> Result<(), NotImageable> {
-    match &segment.kind {
-        DataKind::Passive => {
-            emptied.passive(segment.data.iter().copied());
-        }
-        DataKind::Active { offset_expr, .. } => {
-            let start = constant(offset_expr).ok_or(NotImageable::SegmentPlace)? as usize;
-            let place = start.checked_add(segment.data.len()).and_then(|end| memory.get_mut(start..end));
-            place.ok_or(NotImageable::SegmentPlace)?.copy_from_slice(segment.data);
-            emptied.passive([]);
-        }
+/// Moves what an active segment holds into `memory`.
+fn take_segment(segment: &Data<'_>, memory: &mut [u8]) -> Result<(), NotImageable> {
+    if let DataKind::Active { offset_expr, .. } = &segment.kind {
+        let start = constant(offset_expr).ok_or(NotImageable::SegmentPlace)? as usize;
+        let place = start.checked_add(segment.data.len()).and_then(|end| memory.get_mut(start..end));
+        place.ok_or(NotImageable::SegmentPlace)?.copy_from_slice(segment.data);
     }
     Ok(())
 }

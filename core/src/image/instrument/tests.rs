@@ -28,14 +28,14 @@ const COUNTER: &str = r#"(module
   (start $start))"#;
 
 #[test]
-fn segments_become_memory_and_globals_become_exports() {
+fn segments_become_memory_and_globals_and_the_start_function_exports() {
     let made = instrument(&wasm(COUNTER), &["hidden"]).unwrap();
     assert_eq!(made.memory.len(), 64 << 10);
     assert_eq!(&made.memory[16..19], b"aXc");
     assert_eq!(made.globals, ["sandcell:global:0", "sandcell:global:2"]);
     let module = Module::new(&Engine::default(), &made.wasm).unwrap();
     let exports: Vec<&str> = module.exports().map(|export| export.name()).collect();
-    assert_eq!(exports, ["memory", "next", "sandcell:global:0", "sandcell:global:2", "hidden"]);
+    assert_eq!(exports, ["memory", "next", "sandcell:global:0", "sandcell:global:2", START, "hidden"]);
 }
 
 #[test]
@@ -53,7 +53,7 @@ fn a_saved_instance_goes_on_where_it_was_in_any_number_of_copies() {
     let next = |store: &mut Store<()>, instance: &Instance| {
         instance.get_typed_func::<(), i32>(&mut *store, "next").unwrap().call(store, ()).unwrap()
     };
-    // The start function did not run: it is part of the state to be saved.
+    // The start function did not run by itself: what it does is part of the state to be saved.
     assert_eq!(next(&mut store, &instance), 6 + 9);
     let memory = instance.get_memory(&mut store, "memory").unwrap().data(&store).to_vec();
     let globals: Vec<Val> =

@@ -25,6 +25,8 @@ pub(crate) struct SlotPool {
 
 struct Inner {
     idle: Mutex<Idle>,
+    /// Reserved address space of heaps that hold nothing, and its size.
+    heaps: Mutex<Vec<(usize, Region)>>,
     finder: Finder,
     backing: Backing,
     /// Compares each slot with its image after a reset, and stops using it if they differ.
@@ -51,7 +53,9 @@ impl SlotPool {
     /// A pool with a given way, for tests and for systems that lack the others.
     pub(crate) fn with(finder: Finder, backing: Backing) -> SlotPool {
         let idle = Mutex::new(Idle { process: std::process::id(), slots: Vec::new() });
-        SlotPool { inner: Arc::new(Inner { idle, finder, backing, verify: AtomicBool::new(false) }) }
+        SlotPool {
+            inner: Arc::new(Inner { idle, heaps: Mutex::default(), finder, backing, verify: AtomicBool::new(false) }),
+        }
     }
 
     /// How written pages are found.
@@ -110,6 +114,22 @@ impl SlotPool {
         }
     }
 
+    /// Inaccessible address space of `total` bytes.
+    fn heap(&self, total: usize) -> std::io::Result<Region> {
+        let mut heaps = self.inner.heaps.lock();
+        match heaps.iter().rposition(|(bytes, _)| *bytes == total) {
+            Some(at) => Ok(heaps.swap_remove(at).1),
+            None => Region::reserve(total),
+        }
+    }
+
+    fn give_heap_back(&self, total: usize, region: Region) {
+        let mut heaps = self.inner.heaps.lock();
+        if heaps.len() < MAX_IDLE {
+            heaps.push((total, region));
+        }
+    }
+
     #[cfg(test)]
     fn idle(&self) -> usize {
         self.inner.idle.lock().slots.len()
@@ -140,11 +160,9 @@ unsafe impl MemoryCreator for SlotPool {
             let slot = self.slot(image, capacity, guard)?;
             return Ok(Box::new(Imaged { slot: Some(slot), pool: self.clone(), maximum }));
         }
-        let region = capacity
-            .checked_add(guard)
-            .ok_or_else(|| "the reservation overflows the address space".to_owned())
-            .and_then(|bytes| Region::reserve(bytes).map_err(|error| error.to_string()))?;
-        let mut zeroed = Zeroed { region, bytes: 0, capacity };
+        let total = capacity.checked_add(guard).ok_or("the reservation overflows the address space")?;
+        let region = self.heap(total).map_err(|error| error.to_string())?;
+        let mut zeroed = Zeroed { region: Some(region), total, bytes: 0, capacity, pool: self.clone() };
         zeroed.grow_to(minimum).map_err(|error| error.to_string())?;
         Ok(Box::new(zeroed))
     }
@@ -191,14 +209,21 @@ impl Drop for Imaged {
     }
 }
 
-/// A memory that starts empty: the heap of exception objects.
+/// A memory that starts empty: the heap of exception objects. Most guests never use it.
 struct Zeroed {
-    region: Region,
+    region: Option<Region>,
+    total: usize,
     bytes: usize,
     capacity: usize,
+    pool: SlotPool,
 }
 
-// SAFETY: as for `Imaged`; what was opened of a fresh region reads as zeros.
+/// Sizes are multiples of 64 KiB for guests, and of anything for the heap.
+fn opened(bytes: usize) -> usize {
+    bytes.next_multiple_of(page_bytes())
+}
+
+// SAFETY: as for `Imaged`; what was opened of a region in which nothing was open reads as zeros.
 unsafe impl LinearMemory for Zeroed {
     fn byte_size(&self) -> usize {
         self.bytes
@@ -212,17 +237,26 @@ unsafe impl LinearMemory for Zeroed {
         if bytes > self.capacity {
             return Err(wasmtime::Error::msg("the reservation is used up"));
         }
-        // Sizes are multiples of 64 KiB for guests, and of anything for the heap.
-        let open = |bytes: usize| bytes.next_multiple_of(page_bytes());
-        if open(bytes) > open(self.bytes) {
-            self.region.open(open(self.bytes), open(bytes))?;
+        let region = self.region.as_ref().ok_or_else(|| wasmtime::Error::msg("the memory is gone"))?;
+        if opened(bytes) > opened(self.bytes) {
+            region.open(opened(self.bytes), opened(bytes))?;
         }
         self.bytes = self.bytes.max(bytes);
         Ok(())
     }
 
     fn as_ptr(&self) -> *mut u8 {
-        self.region.base()
+        self.region.as_ref().map_or(std::ptr::null_mut(), Region::base)
+    }
+}
+
+impl Drop for Zeroed {
+    fn drop(&mut self) {
+        let Some(region) = self.region.take() else { return };
+        // What was used is closed and forgotten: the next heap starts inaccessible and zeroed.
+        if self.bytes == 0 || region.close(0, opened(self.bytes)).is_ok() {
+            self.pool.give_heap_back(self.total, region);
+        }
     }
 }
 
