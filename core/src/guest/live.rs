@@ -3,14 +3,18 @@
 use super::cpython;
 use super::{Driver, GlobalValue, Reactor, Warm};
 use crate::error::{Error, Result};
-use crate::memory::SlotPool;
+use crate::memory::{SlotPool, Watch};
 use crate::store::{self, State};
 use crate::wasi::{self, WasiCtx};
 use crate::{LimitKey, Limits};
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use wasmtime::{Instance, Memory, ModuleExport, Store, WasmParams, WasmResults};
 
 /// A reactor between turns.
 pub(crate) struct Live {
+    /// Dropped before the store, see there.
+    watch: Watch,
     store: Store<State>,
     instance: Instance,
     memory: Memory,
@@ -57,6 +61,16 @@ pub(super) async fn call<P: WasmParams + Sync, R: WasmResults + Sync>(
     Ok(function.typed::<P, R>(&mut *store)?.call_async(store, params).await?)
 }
 
+/// Polls what runs the guest, and sees on which threads it is polled.
+async fn watched<F: Future>(watch: &mut Watch, guest: F) -> F::Output {
+    let mut guest = pin!(guest);
+    poll_fn(|context| {
+        watch.look();
+        guest.as_mut().poll(context)
+    })
+    .await
+}
+
 impl Live {
     /// A new guest that starts as `warm`, copy-on-write.
     ///
@@ -68,6 +82,7 @@ impl Live {
         if bytes > allowed {
             return Err(Error::ModuleExceeds { limit: LimitKey::MemoryBytes, needed: bytes, allowed });
         }
+        let mut watch = Watch::start();
         let mut store = store::new_store(reactor.guest().module().engine(), wasi, limits)?;
         // No code of the guest runs here, so the future is ready at its first poll, on this
         // thread: the one that the memory is lent to.
@@ -81,6 +96,7 @@ impl Live {
             .and_then(wasmtime::Extern::into_memory)
             .ok_or_else(|| internal("the module's memory is gone"))?;
         wasi::Host::set_memory(store.data_mut(), memory);
+        watch.covers(memory.data(&store));
         let minimum = memory.ty(&store).minimum() * memory.page_size(&store);
         store.data_mut().meter.start_at(bytes.saturating_sub(minimum));
         for (export, value) in reactor.globals().iter().zip(&warm.globals) {
@@ -88,7 +104,7 @@ impl Live {
             let set = global.and_then(|global| global.set(&mut store, value.to_val()).ok());
             set.ok_or_else(|| internal("a global of the image does not fit its module"))?;
         }
-        Ok(Live { store, instance, memory, driver: warm.driver, reactor: reactor.clone() })
+        Ok(Live { watch, store, instance, memory, driver: warm.driver, reactor: reactor.clone() })
     }
 
     /// Gives the guest one turn. `most` bounds the answer that is read.
@@ -98,7 +114,7 @@ impl Live {
             (Driver::Cpython { turn }, Some(functions)) => {
                 let answer =
                     cpython::call_driver(&mut self.store, &exports, functions, self.memory, turn, request, most);
-                Ok(answer.await?.map_or(Turn::Raised, Turn::Answered))
+                Ok(watched(&mut self.watch, answer).await?.map_or(Turn::Raised, Turn::Answered))
             }
             _ => self.own_turn(request).await.map(Turn::Status),
         }
@@ -106,15 +122,19 @@ impl Live {
 
     /// Calls the guest's own `turn(ptr, len)`.
     pub(crate) async fn own_turn(&mut self, source: &[u8]) -> Result<i32, Broken> {
-        let exports = Exports(&self.instance);
-        let len = u32::try_from(source.len()).map_err(|_| Broken::Answer("the program is longer than 4 GiB"))?;
-        let mut at = 0u32;
-        if len > 0 {
-            at = call(&mut self.store, &exports, self.reactor.host_alloc(), len).await?;
-            let written = self.memory.write(&mut self.store, at as usize, source);
-            written.map_err(|_| Broken::Answer("host_alloc gave memory that is not there"))?;
-        }
-        call(&mut self.store, &exports, self.reactor.turn(), (at, len)).await
+        let Live { watch, store, instance, memory, reactor, .. } = self;
+        let exports = Exports(instance);
+        watched(watch, async {
+            let len = u32::try_from(source.len()).map_err(|_| Broken::Answer("the program is longer than 4 GiB"))?;
+            let mut at = 0u32;
+            if len > 0 {
+                at = call(store, &exports, reactor.host_alloc(), len).await?;
+                let written = memory.write(&mut *store, at as usize, source);
+                written.map_err(|_| Broken::Answer("host_alloc gave memory that is not there"))?;
+            }
+            call(store, &exports, reactor.turn(), (at, len)).await
+        })
+        .await
     }
 
     /// Calls an export without parameters whose result is of no interest, if the module has it.
@@ -123,7 +143,8 @@ impl Live {
             Some(function) => {
                 let results = function.ty(&self.store).results().len();
                 let mut results = vec![wasmtime::Val::I32(0); results];
-                Ok(function.call_async(&mut self.store, &[], &mut results).await?)
+                let called = function.call_async(&mut self.store, &[], &mut results);
+                Ok(watched(&mut self.watch, called).await?)
             }
             None => Ok(()),
         }
@@ -133,7 +154,8 @@ impl Live {
     pub(crate) async fn forget_sqlite_random(&mut self) -> Result<(), Broken> {
         match self.instance.get_func(&mut self.store, cpython::RESEED) {
             Some(function) => {
-                Ok(function.typed::<(u32, u32), ()>(&self.store)?.call_async(&mut self.store, (0, 0)).await?)
+                let function = function.typed::<(u32, u32), ()>(&self.store)?;
+                Ok(watched(&mut self.watch, function.call_async(&mut self.store, (0, 0))).await?)
             }
             None => Ok(()),
         }
@@ -179,7 +201,9 @@ impl Live {
 
     /// Ends the guest and gives its state back.
     pub(crate) fn into_state(self) -> State {
-        self.store.into_data()
+        let Live { watch, store, .. } = self;
+        drop(watch);
+        store.into_data()
     }
 }
 

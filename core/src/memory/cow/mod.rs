@@ -5,9 +5,11 @@
 //! security boundary: length, protection and content are what they were.
 
 mod image;
+mod quiet;
 mod slot;
 mod slots;
 mod written;
 
 pub(crate) use image::MemoryImage;
+pub(crate) use quiet::Watch;
 pub(crate) use slots::SlotPool;

@@ -6,14 +6,16 @@
 
 use super::image::MemoryImage;
 use super::written::Finder;
-use crate::memory::region::Region;
+use crate::memory::region::{Region, page_bytes};
 use std::io;
 use std::ops::Range;
 use std::ptr;
 use std::sync::Arc;
 
-/// Written bytes up to which a slot stays resident; more are given back to the system.
-const RESIDENT_BYTES: usize = 32 << 20;
+/// Private bytes up to which a slot stays resident; more are given back to the system.
+const RESIDENT_BYTES: usize = 16 << 20;
+/// A slot most of whose private pages were not written this many times in a row gives them back.
+const IDLE_ROUNDS: u32 = 16;
 
 /// How a slot starts from its image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +34,10 @@ pub(crate) struct Slot {
     /// Accessible bytes: the image's length, and what the guest has grown by.
     bytes: usize,
     capacity: usize,
+    /// The pages that are private, if all of them are known.
+    private: Option<Vec<Range<usize>>>,
+    /// How often in a row most of them were copied back for nothing.
+    idle_rounds: u32,
 }
 
 impl Slot {
@@ -43,7 +49,8 @@ impl Slot {
             return Err(io::Error::other("the image is larger than its slot"));
         }
         let total = capacity.checked_add(guard).ok_or(io::ErrorKind::OutOfMemory)?;
-        let slot = Slot { region: Region::reserve(total)?, image, backing, bytes, capacity };
+        let slot =
+            Slot { region: Region::reserve(total)?, image, backing, bytes, capacity, private: None, idle_rounds: 0 };
         match backing {
             Backing::Private => slot.region.map_private(slot.image.file(), bytes)?,
             Backing::Copied => {
@@ -84,23 +91,29 @@ impl Slot {
 
     /// Makes the slot what it was when it was new: length, protection and content. On an error
     /// it must not be used again.
-    pub(crate) fn reset(&mut self, finder: Finder) -> io::Result<()> {
+    ///
+    /// `quiet`: no page has become private since the last reset, so that there is nothing to find.
+    pub(crate) fn reset(&mut self, finder: Finder, quiet: bool) -> io::Result<()> {
         let start = self.image.bytes().len();
         if self.bytes > start {
             self.region.close(start, self.bytes)?;
             self.bytes = start;
         }
-        match self.backing {
-            Backing::Copied => self.copy_back(0..start),
-            Backing::Private => {
-                let mut written = Vec::new();
-                match finder.find(&self.region, start, &mut written) {
-                    Ok(()) => self.restore(written)?,
-                    Err(_) => self.region.discard(0, start)?,
+        if self.backing == Backing::Copied {
+            self.copy_back(0..start);
+            return Ok(());
+        }
+        let private = match self.private.take() {
+            Some(private) if quiet => private,
+            _ => {
+                let mut found = Vec::new();
+                match finder.find(self.region.base() as usize, start, &mut found) {
+                    Ok(()) => self.keep_resident(found)?,
+                    Err(_) => return self.region.discard(0, start),
                 }
             }
-        }
-        Ok(())
+        };
+        self.restore(private)
     }
 
     /// True if the memory equals its image, byte for byte.
@@ -110,17 +123,51 @@ impl Slot {
         memory == self.image.bytes()
     }
 
-    fn restore(&self, written: Vec<Range<usize>>) -> io::Result<()> {
-        let mut resident = 0;
-        for range in written {
-            resident += range.len();
-            if resident > RESIDENT_BYTES {
-                self.region.discard(range.start, range.end)?;
-            } else {
-                self.copy_back(range);
+    /// Gives back to the system what is more than may stay resident.
+    fn keep_resident(&self, mut found: Vec<Range<usize>>) -> io::Result<Vec<Range<usize>>> {
+        let sums = found.iter().scan(0, |sum, range| {
+            *sum += range.len();
+            Some(*sum)
+        });
+        let kept = sums.take_while(|sum| *sum <= RESIDENT_BYTES).count();
+        for range in found.drain(kept..) {
+            self.region.discard(range.start, range.end)?;
+        }
+        Ok(found)
+    }
+
+    /// Copies the private pages back and remembers them.
+    fn restore(&mut self, private: Vec<Range<usize>>) -> io::Result<()> {
+        let (mut differing, mut all) = (0, 0);
+        for range in &private {
+            all += range.len();
+            differing += self.copy_back_differing(range.clone());
+        }
+        self.idle_rounds = if differing * 4 < all { self.idle_rounds + 1 } else { 0 };
+        if self.idle_rounds > IDLE_ROUNDS {
+            // An earlier guest wrote far more than those since: they should not pay for it.
+            self.idle_rounds = 0;
+            return self.region.discard(0, self.image.bytes().len());
+        }
+        self.private = Some(private);
+        Ok(())
+    }
+
+    /// Copies the pages of `range` back that are not what they were, and returns their bytes.
+    fn copy_back_differing(&self, range: Range<usize>) -> usize {
+        let page = page_bytes();
+        let mut differing = 0;
+        for start in range.step_by(page) {
+            let image = &self.image.bytes()[start..start + page];
+            // SAFETY: the page lies inside the image (the slice above checks it), which is mapped
+            // readable at the region's start, and nobody runs in a slot that is being reset.
+            let memory = unsafe { std::slice::from_raw_parts(self.base().add(start), page) };
+            if memory != image {
+                differing += page;
+                self.copy_back(start..start + page);
             }
         }
-        Ok(())
+        differing
     }
 
     fn copy_back(&self, range: Range<usize>) {
@@ -135,7 +182,6 @@ impl Slot {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::memory::region::page_bytes;
 
     const FINDERS: [Finder; 3] = [Finder::Scan, Finder::Pagemap, Finder::Discard];
     const GUARD: usize = 1 << 20;
@@ -167,7 +213,7 @@ mod tests {
                         // SAFETY: inside the slot.
                         unsafe { slot.base().add(at).write_volatile(round as u8) };
                     }
-                    slot.reset(finder).unwrap();
+                    slot.reset(finder, false).unwrap();
                     assert!(
                         slot.bytes() == image.bytes().len() && slot.equals_image(),
                         "{finder:?} {backing:?} {round}"
@@ -183,7 +229,7 @@ mod tests {
             let mut slot = Slot::new(image(2), 64 * page_bytes(), GUARD, Backing::Private).unwrap();
             slot.grow(10 * page_bytes()).unwrap();
             fill(&slot, 0xaa);
-            slot.reset(finder).unwrap();
+            slot.reset(finder, false).unwrap();
             slot.grow(10 * page_bytes()).unwrap();
             // SAFETY: `[0, bytes)` of a slot that this test owns.
             let memory = unsafe { std::slice::from_raw_parts(slot.base(), slot.bytes()) };
@@ -197,7 +243,7 @@ mod tests {
         let mut slot = Slot::new(image(2), 64 * page_bytes(), GUARD, Backing::Private).unwrap();
         slot.grow(10 * page_bytes()).unwrap();
         fill(&slot, 1);
-        slot.reset(Finder::best()).unwrap();
+        slot.reset(Finder::best(), false).unwrap();
         let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
         let behind = slot.base() as usize + 2 * page_bytes();
         let line = maps.lines().find(|line| {

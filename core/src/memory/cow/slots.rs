@@ -5,6 +5,7 @@
 //! ([`SlotPool::lend`]).
 
 use super::image::MemoryImage;
+use super::quiet;
 use super::slot::{Backing, Slot};
 use super::written::Finder;
 use crate::memory::region::{Region, page_bytes};
@@ -29,6 +30,8 @@ struct Inner {
     heaps: Mutex<Vec<(usize, Region)>>,
     finder: Finder,
     backing: Backing,
+    /// Whether the absence of page faults proves anything here.
+    faults_are_counted: bool,
     /// Compares each slot with its image after a reset, and stops using it if they differ.
     verify: AtomicBool,
 }
@@ -54,7 +57,14 @@ impl SlotPool {
     pub(crate) fn with(finder: Finder, backing: Backing) -> SlotPool {
         let idle = Mutex::new(Idle { process: std::process::id(), slots: Vec::new() });
         SlotPool {
-            inner: Arc::new(Inner { idle, heaps: Mutex::default(), finder, backing, verify: AtomicBool::new(false) }),
+            inner: Arc::new(Inner {
+                idle,
+                heaps: Mutex::default(),
+                finder,
+                backing,
+                faults_are_counted: Finder::faults_are_counted(),
+                verify: AtomicBool::new(false),
+            }),
         }
     }
 
@@ -101,7 +111,8 @@ impl SlotPool {
 
     /// Resets a slot and keeps it; one that cannot be reset is unmapped.
     fn give_back(&self, mut slot: Slot) {
-        if slot.reset(self.inner.finder).is_err() {
+        let quiet = quiet::is_quiet(slot.base()) && self.inner.faults_are_counted;
+        if slot.reset(self.inner.finder, quiet).is_err() {
             return;
         }
         if self.inner.verify.load(Ordering::Relaxed) && !slot.equals_image() {
