@@ -63,6 +63,9 @@ pub(crate) enum Source {
     Host { dir: cap_std::fs::Dir, access: Access, symlinks: bool },
     /// A folder of the host that is never written, under a layer in memory.
     Overlay { dir: cap_std::fs::Dir },
+    /// Read-only files of an image, which no state carries along. Detached, they lie below a file
+    /// of another mount: a guest reaches them as a preopened directory only.
+    Image { files: Vec<(String, Bytes)>, detached: bool },
     /// A folder in memory that starts with these files, by their path below the mount.
     Memory { files: Vec<(String, Bytes)>, access: Access },
 }
@@ -151,7 +154,7 @@ pub(crate) struct DirEntry<'a> {
 
 /// The file tree of one sandbox.
 pub(crate) struct Vfs {
-    namespace: Namespace,
+    namespace: Arc<Namespace>,
     mounts: Vec<Mount>,
     dirs: Slab<OpenDir>,
     files: Slab<OpenFile>,

@@ -4,7 +4,7 @@ use super::handles::Slab;
 use super::host::{Folder, Inodes, open_folder};
 use super::ledger::Ledger;
 use super::namespace::{At, MountId, Namespace};
-use super::tree::Tree;
+use super::tree::{NodeId, Tree};
 use super::{Bytes, Errno, MountPoint, Now, Pace, Quota, SetTime, Source, Vfs};
 use crate::error::{Error, Result};
 use crate::limits::Budget;
@@ -16,24 +16,48 @@ use std::sync::Arc;
 
 /// One mount of a tree.
 pub(super) struct Mount {
-    pub(super) guest: GuestPath,
+    pub(super) guest: Arc<GuestPath>,
     pub(super) access: Access,
+    pub(super) origin: Origin,
     pub(super) backend: Backend,
+}
+
+/// Who brought a mount.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Origin {
+    Sandbox,
+    /// The image's own files, which no state carries.
+    Image {
+        detached: bool,
+    },
 }
 
 /// Where a mount's files are.
 pub(super) enum Backend {
     Tree(Tree),
     Host(Folder),
+    /// Nothing any more: it was not granted again. The mount keeps its number.
+    Absent,
 }
 
 impl Mount {
-    /// The mount's own root, as a place of `mount`.
-    pub(super) fn root(&self, mount: MountId) -> At {
+    /// The mount's own root, as a place of `mount`, unless it is gone.
+    pub(super) fn root(&self, mount: MountId) -> Option<At> {
         match &self.backend {
-            Backend::Tree(tree) => At::Tree { mount, node: tree.root() },
-            Backend::Host(folder) => At::Host { mount, dir: folder.root.clone(), depth: 0 },
+            Backend::Tree(_) => Some(At::Tree { mount, node: NodeId::ROOT }),
+            Backend::Host(folder) => Some(At::Host { mount, dir: folder.root.clone(), depth: 0 }),
+            Backend::Absent => None,
         }
+    }
+
+    /// Whether it lies below a file, so that no path from another mount leads to it.
+    pub(super) fn is_detached(&self) -> bool {
+        self.origin == Origin::Image { detached: true }
+    }
+
+    /// Whether the namespace has it.
+    pub(super) fn is_joined(&self) -> bool {
+        !self.is_detached() && !matches!(self.backend, Backend::Absent)
     }
 }
 
@@ -54,19 +78,12 @@ impl Vfs {
         let mut problems = Problems::default();
         let mut namespace = Namespace::new();
         let mut joined = Vec::with_capacity(mounts.len());
-        for MountPoint { guest, source } in mounts {
-            if !namespace.join(&guest, MountId(joined.len() as u32)) {
-                problems.add(&guest, "another mount has this path");
-                continue;
-            }
-            match backend(source, born_ns, &mut ledger) {
-                Ok((backend, access)) => joined.push(Mount { guest, access, backend }),
-                Err(reason) => problems.add(&guest, reason),
-            }
+        for point in mounts {
+            join(point, born_ns, &mut joined, &mut namespace, &mut ledger, &mut problems);
         }
         problems.finish()?;
         Ok(Vfs {
-            namespace,
+            namespace: Arc::new(namespace),
             mounts: joined,
             dirs: Slab::new(),
             files: Slab::new(),
@@ -87,7 +104,7 @@ impl Vfs {
     pub(super) fn tree(&mut self, mount: MountId) -> std::result::Result<TreeAtTime<'_>, Errno> {
         match &mut self.mounts[mount.0 as usize].backend {
             Backend::Tree(tree) => Ok(TreeAtTime { tree, now: &*self.now }),
-            Backend::Host(_) => Err(Errno::Io),
+            Backend::Host(_) | Backend::Absent => Err(Errno::Io),
         }
     }
 }
@@ -104,11 +121,43 @@ impl TreeAtTime<'_> {
     }
 }
 
-fn backend(source: Source, now: u64, ledger: &mut Ledger) -> std::result::Result<(Backend, Access), String> {
+/// Adds a mount behind the others.
+pub(super) fn join(
+    MountPoint { guest, source }: MountPoint,
+    now: u64,
+    joined: &mut Vec<Mount>,
+    namespace: &mut Namespace,
+    ledger: &mut Ledger,
+    problems: &mut Problems,
+) {
+    let origin = origin(&source);
+    let is_free = match origin {
+        Origin::Image { detached: true } => joined.iter().all(|mount| *mount.guest != guest),
+        _ => namespace.join(&guest, MountId(joined.len() as u32)),
+    };
+    if !is_free {
+        problems.add(&guest, "another mount has this path");
+        return;
+    }
+    match backend(source, now, ledger) {
+        Ok((backend, access)) => joined.push(Mount { guest: Arc::new(guest), access, origin, backend }),
+        Err(reason) => problems.add(&guest, reason),
+    }
+}
+
+pub(super) fn origin(source: &Source) -> Origin {
+    match source {
+        Source::Image { detached, .. } => Origin::Image { detached: *detached },
+        _ => Origin::Sandbox,
+    }
+}
+
+pub(super) fn backend(source: Source, now: u64, ledger: &mut Ledger) -> std::result::Result<(Backend, Access), String> {
     Ok(match source {
         Source::Host { dir, access, symlinks } => (Backend::Host(Folder::new(dir, symlinks)), access),
         Source::Overlay { dir } => (Backend::Tree(Tree::over(dir, now, ledger)?), Access::ReadWrite),
         Source::Memory { files, access } => (Backend::Tree(Tree::in_memory(files, now, ledger)?), access),
+        Source::Image { files, .. } => (Backend::Tree(Tree::in_memory(files, now, ledger)?), Access::ReadOnly),
     })
 }
 
@@ -155,13 +204,13 @@ fn folder(path: &Path) -> std::result::Result<Dir, String> {
 
 /// Everything that is wrong with a list of mounts.
 #[derive(Default)]
-struct Problems {
+pub(super) struct Problems {
     first: Option<String>,
     reasons: Vec<String>,
 }
 
 impl Problems {
-    fn add(&mut self, guest: &GuestPath, reason: impl Into<String>) {
+    pub(super) fn add(&mut self, guest: &GuestPath, reason: impl Into<String>) {
         let reason = reason.into();
         if self.first.is_none() {
             self.first = Some(guest.to_string());
@@ -171,7 +220,7 @@ impl Problems {
         }
     }
 
-    fn finish(self) -> Result<()> {
+    pub(super) fn finish(self) -> Result<()> {
         match self.first {
             None => Ok(()),
             Some(guest) => Err(Error::MountInvalid { guest, reason: self.reasons.join("; ") }),

@@ -41,11 +41,12 @@ pub(super) enum At {
 }
 
 /// All points.
+#[derive(Clone)]
 pub(super) struct Namespace {
     points: Vec<Point>,
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Point {
     children: BTreeMap<Box<str>, PointId>,
     mount: Option<MountId>,

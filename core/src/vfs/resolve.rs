@@ -150,7 +150,7 @@ impl Vfs {
     pub(super) fn look_up(&mut self, place: &Place, name: &str) -> Result<Option<Found>, Errno> {
         let point = place.point.and_then(|point| self.namespace.child(point, name));
         if let Some(mount) = point.and_then(|point| self.namespace.mount_at(point)) {
-            let at = self.mounts[mount.0 as usize].root(mount);
+            let at = self.mounts[mount.0 as usize].root(mount).ok_or(Errno::Io)?;
             return Ok(Some(Found::Dir(Place { point, at })));
         }
         let found = match &place.at {
@@ -182,7 +182,7 @@ impl Vfs {
         match (leaf, &place.at) {
             (Leaf::Node { node, .. }, At::Tree { mount, .. }) => match &self.mounts[mount.0 as usize].backend {
                 Backend::Tree(tree) => tree.target(*node),
-                Backend::Host(_) => Err(Errno::Io),
+                _ => Err(Errno::Io),
             },
             (Leaf::Host(_), At::Host { dir, .. }) => match host::read_link(dir, Name::parse(name)?) {
                 Ok(target) => Ok(target.into()),

@@ -3,19 +3,24 @@
 use crate::vfs::handles::{OpenFile, OpenOn};
 use crate::vfs::host::HostFile;
 use crate::vfs::ledger::Ledger;
-use crate::vfs::{Backend, Errno, FileHandle, Now, Vfs};
+use crate::vfs::{Access, Backend, Errno, FileHandle, MountId, Now, Vfs};
 use std::sync::Arc;
 
 impl Vfs {
     /// Reads at `offset`; 0 at the end.
     pub(crate) fn read_at(&mut self, file: &FileHandle, offset: u64, buffer: &mut [u8]) -> Result<usize, Errno> {
+        // As on Linux: reading marks nothing in a mount that is read-only.
+        let is_marked = |mount: MountId| self.mounts[mount.0 as usize].access == Access::ReadWrite;
+        let is_marked = self.files.find(file.0).is_some_and(|open| is_marked(open.mount));
         let (open, backend, _, now) = self.parts(file)?;
         if !open.read {
             return Err(Errno::Badf);
         }
         match (&open.on, backend) {
             (OpenOn::Tree { node, lower }, Backend::Tree(tree)) => {
-                tree.read_at(*node, lower.as_ref().map(HostFile::as_file), offset, buffer, || now.now_ns())
+                tree.read_at(*node, lower.as_ref().map(HostFile::as_file), offset, buffer, || {
+                    is_marked.then(|| now.now_ns())
+                })
             }
             (OpenOn::Host(file), _) => file.read_at(offset, buffer),
             _ => Err(Errno::Io),

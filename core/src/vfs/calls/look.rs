@@ -36,7 +36,7 @@ impl Vfs {
                 self.check_writable(&spot.parent)?;
                 match &self.mounts[mount.0 as usize].backend {
                     Backend::Host(folder) => folder.set_times(dir, Some(name), atim, mtim),
-                    Backend::Tree(_) => Err(Errno::Io),
+                    _ => Err(Errno::Io),
                 }
             }
             _ => Err(Errno::Io),
@@ -163,7 +163,7 @@ impl Vfs {
             At::Synthetic => Ok(()),
             At::Tree { mount, node } => match &mut mounts[mount.0 as usize].backend {
                 Backend::Tree(tree) => tree.list(*node, from, ledger, &mut show),
-                Backend::Host(_) => Err(Errno::Io),
+                _ => Err(Errno::Io),
             },
             At::Host { dir: folder, .. } => {
                 let open = dirs.find_mut(dir.0).ok_or(Errno::Badf)?;
@@ -194,7 +194,7 @@ impl Vfs {
             At::Synthetic => Ok(self.stat_synthetic(place)),
             At::Tree { mount, node } => match &self.mounts[mount.0 as usize].backend {
                 Backend::Tree(tree) => tree.stat(*node, device(*mount)),
-                Backend::Host(_) => Err(Errno::Io),
+                _ => Err(Errno::Io),
             },
             At::Host { mount, dir, .. } => Ok(self.shown(*mount, &host::stat_dir(dir)?)),
         }
@@ -204,7 +204,7 @@ impl Vfs {
         match (leaf, &parent.at) {
             (Leaf::Node { node, .. }, At::Tree { mount, .. }) => match &self.mounts[mount.0 as usize].backend {
                 Backend::Tree(tree) => tree.stat(*node, device(*mount)),
-                Backend::Host(_) => Err(Errno::Io),
+                _ => Err(Errno::Io),
             },
             (Leaf::Host(stat), At::Host { mount, .. }) => Ok(self.shown(*mount, stat)),
             _ => Err(Errno::Io),
@@ -234,7 +234,7 @@ impl Vfs {
         match &place.at {
             At::Tree { mount, node } => match &self.mounts[mount.0 as usize].backend {
                 Backend::Tree(tree) => tree.parent_ino(*node),
-                Backend::Host(_) => own,
+                _ => own,
             },
             _ => own,
         }
@@ -250,7 +250,7 @@ impl Vfs {
             }
             At::Host { mount, dir, .. } => match &self.mounts[mount.0 as usize].backend {
                 Backend::Host(folder) => folder.set_times(dir, None, atim, mtim),
-                Backend::Tree(_) => Err(Errno::Io),
+                _ => Err(Errno::Io),
             },
         }
     }

@@ -5,6 +5,7 @@ use crate::vfs::host::{HostFile, Inodes};
 use crate::vfs::namespace::{At, Place};
 use crate::vfs::resolve::{Follow, Found, Last, Leaf};
 use crate::vfs::{Backend, DirHandle, Errno, FileHandle, FileType, GuestPath, MountId, OpenFlags, Opened, Vfs};
+use std::sync::Arc;
 
 /// How often to look again when a name comes and goes under a call.
 const MOST_TRIES: usize = 4;
@@ -16,13 +17,25 @@ impl Vfs {
     }
 
     /// One open directory per mount, in the order of the mounts.
-    pub(crate) fn preopens(&mut self) -> Vec<(GuestPath, DirHandle)> {
-        let roots = self.mounts.iter().enumerate().map(|(index, mount)| {
-            let at = mount.root(MountId(index as u32));
-            (mount.guest.clone(), Place { point: self.namespace.point_of(&mount.guest), at })
-        });
-        let roots: Vec<_> = roots.collect();
-        roots.into_iter().map(|(guest, place)| (guest, self.open_place(place))).collect()
+    pub(crate) fn preopens(&mut self) -> Vec<(Arc<GuestPath>, DirHandle)> {
+        self.preopens_from(0)
+    }
+
+    /// One open directory for each mount but the `first` ones.
+    pub(crate) fn preopens_from(&mut self, first: usize) -> Vec<(Arc<GuestPath>, DirHandle)> {
+        let mounts = self.mounts.len();
+        let root = |vfs: &mut Vfs, index: usize| {
+            let place = vfs.root_of(MountId(index as u32))?;
+            Some((vfs.mounts[index].guest.clone(), vfs.open_place(place)))
+        };
+        (first..mounts).filter_map(|index| root(self, index)).collect()
+    }
+
+    /// The root of a mount, unless it is gone.
+    pub(in crate::vfs) fn root_of(&self, mount: MountId) -> Option<Place> {
+        let found = &self.mounts[mount.0 as usize];
+        let point = if found.is_joined() { self.namespace.point_of(&found.guest) } else { None };
+        Some(Place { point, at: found.root(mount)? })
     }
 
     pub(crate) fn open(&mut self, base: &DirHandle, path: &str, flags: OpenFlags) -> Result<Opened, Errno> {

@@ -58,7 +58,11 @@ impl Vfs {
             guest: mount.to_string(),
             reason: "no overlay or memory mount has this path".to_owned(),
         };
-        let found = self.mounts.iter().find(|candidate| candidate.guest == *mount).ok_or_else(no_tree)?;
+        let found = self
+            .mounts
+            .iter()
+            .find(|candidate| *candidate.guest == *mount && candidate.root(MountId(0)).is_some())
+            .ok_or_else(no_tree)?;
         let Backend::Tree(tree) = &found.backend else { return Err(no_tree()) };
         let mut differences = Differences::default();
         let mut blocked = Ok(());
@@ -135,10 +139,9 @@ impl Vfs {
             let rest = rest.and_then(|rest| if rest.is_empty() { Some(rest) } else { rest.strip_prefix('/') });
             if let Some(rest) = rest
                 && mount.guest.as_str().len() > longest
+                && let Some(place) = self.root_of(MountId(index as u32))
             {
                 longest = mount.guest.as_str().len();
-                let place =
-                    Place { point: self.namespace.point_of(&mount.guest), at: mount.root(MountId(index as u32)) };
                 nearest = (place, rest);
             }
         }

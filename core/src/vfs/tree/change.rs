@@ -27,7 +27,7 @@ impl Tree {
         ledger: &mut Ledger,
     ) -> Result<(), Errno> {
         self.create(dir, name, Body::new_directory(), now, ledger)?;
-        self.nodes.find_mut(dir)?.gain_directory();
+        self.node_mut(dir)?.gain_directory();
         Ok(())
     }
 
@@ -61,7 +61,7 @@ impl Tree {
             self.add_entry(dir, name, node, false, true)
         });
         linked.inspect_err(|_| ledger.give_node())?;
-        let linked = self.nodes.find_mut(node)?;
+        let linked = self.node_mut(node)?;
         linked.links = linked.links.saturating_add(1);
         linked.ctim = now;
         self.touch(dir, now);
@@ -138,13 +138,14 @@ impl Tree {
         let counted = self.take_entry(from, from_name, ledger)?.is_some_and(|slot| slot.counted);
         self.add_entry(to, to_name, moved, false, counted)?;
         if is_dir {
-            self.nodes.find_mut(from)?.lose_directory();
-            self.nodes.find_mut(to)?.gain_directory();
+            self.node_mut(from)?.lose_directory();
+            self.node_mut(to)?.gain_directory();
         }
-        let node = self.nodes.find_mut(moved)?;
+        let node = self.node_mut(moved)?;
         node.ctim = now;
         // What is written below while it is away would be missed once it is back in its place.
-        self.touched_everywhere |= is_dir && node.home.is_some();
+        let may_come_back = is_dir && node.home.is_some();
+        self.layer_mut().touched_everywhere |= may_come_back;
         self.touch(from, now);
         self.touch(to, now);
         Ok(())
@@ -162,10 +163,10 @@ impl Tree {
     ) -> Result<NodeId, Errno> {
         ledger.take_host(Node::BYTES + body.host_bytes() + entry_cost(name) + home_cost(home))?;
         if matches!(body, Body::Dir(_)) {
-            self.nodes.find_mut(dir)?.gain_directory();
+            self.node_mut(dir)?.gain_directory();
         }
-        let node = self.nodes.insert(body, now);
-        self.nodes.find_mut(node)?.home = Some(home.into());
+        let node = self.layer_mut().nodes.insert(body, now);
+        self.node_mut(node)?.home = Some(home.into());
         self.add_entry(dir, name, node, true, false)?;
         Ok(node)
     }
@@ -173,13 +174,13 @@ impl Tree {
     /// Frees a node that has neither name nor handle. The host's count of its names can only
     /// keep it, charged, for longer.
     pub(super) fn free_if_unused(&mut self, id: NodeId, ledger: &mut Ledger) {
-        if self.nodes.find(id).is_ok_and(|node| node.names > 0 || node.opens > 0 || node.unseen > 0) {
+        if self.node(id).is_ok_and(|node| node.names > 0 || node.unseen > 0) || self.opens.contains_key(&id) {
             return;
         }
-        let Some(node) = self.nodes.remove(id) else { return };
+        let Some(node) = self.layer_mut().nodes.remove(id) else { return };
         ledger.give_host(node.host_bytes());
-        if let Some(key) = node.lower_key.filter(|key| self.shared.get(key) == Some(&id)) {
-            self.shared.remove(&key);
+        if let Some(key) = node.lower_key.filter(|key| self.layer.shared.get(key) == Some(&id)) {
+            self.layer_mut().shared.remove(&key);
         }
         match node.body {
             Body::File(Content::Chunks(chunks)) => chunks.release(ledger),
@@ -199,7 +200,7 @@ impl Tree {
             ledger.give_node();
             Errno::Nospc
         })?;
-        let node = self.nodes.insert(body, now);
+        let node = self.layer_mut().nodes.insert(body, now);
         self.add_entry(dir, name, node, false, true)?;
         self.touch(dir, now);
         Ok(node)
@@ -212,9 +213,9 @@ impl Tree {
             ledger.give_node();
         }
         if self.is_dir(slot.node) {
-            self.nodes.find_mut(dir)?.lose_directory();
+            self.node_mut(dir)?.lose_directory();
         } else {
-            let node = self.nodes.find_mut(slot.node)?;
+            let node = self.node_mut(slot.node)?;
             node.links = node.links.saturating_sub(1);
             node.ctim = now;
         }
@@ -234,7 +235,7 @@ impl Tree {
         counted: bool,
     ) -> Result<(), Errno> {
         self.directory_mut(dir)?.insert(name, node, original, counted);
-        let named = self.nodes.find_mut(node)?;
+        let named = self.node_mut(node)?;
         named.names += 1;
         let mut bytes = name.len();
         if let Body::Dir(directory) = &mut named.body {
@@ -261,7 +262,7 @@ impl Tree {
         let moved = moved.and_then(|moved| self.directory(moved));
         let mut bytes = moved.map_or(name.len(), |moved| moved.longest(name));
         let mut at = dir;
-        while at != self.root {
+        while at != NodeId::ROOT {
             let directory = self.directory(at).ok_or(Errno::Io)?;
             bytes += directory.name_bytes + 1;
             at = directory.parent;
@@ -279,14 +280,14 @@ impl Tree {
         if was_hidden || !directory.hides(name) {
             ledger.give_host(entry_cost(name));
         }
-        let named = self.nodes.find_mut(slot.node)?;
+        let named = self.node_mut(slot.node)?;
         named.names = named.names.saturating_sub(1);
         Ok(Some(slot))
     }
 
     /// True when a node has no name left, or is gone altogether.
     fn is_removed(&self, node: NodeId) -> bool {
-        self.nodes.find(node).map_or(true, |node| node.names == 0)
+        self.node(node).map_or(true, |node| node.names == 0)
     }
 
     /// True for a directory that the folder below has. It stays where it is, so that nobody has to
@@ -305,7 +306,7 @@ impl Tree {
         let mut at = dir;
         while at != ancestor {
             match self.directory(at) {
-                Some(directory) if at != self.root => at = directory.parent,
+                Some(directory) if at != NodeId::ROOT => at = directory.parent,
                 _ => return false,
             }
         }
@@ -314,7 +315,7 @@ impl Tree {
 
     /// Stamps a directory whose entries changed, and leaves word on the way up from it.
     fn touch(&mut self, dir: NodeId, now: u64) {
-        if let Ok(node) = self.nodes.find_mut(dir) {
+        if let Ok(node) = self.node_mut(dir) {
             (node.mtim, node.ctim) = (now, now);
         }
         let mut at = dir;
@@ -328,7 +329,7 @@ impl Tree {
 
     /// Leaves word on the way down to where a node stood at the start.
     pub(super) fn touch_home(&mut self, home: &str) {
-        let mut at = self.root;
+        let mut at = NodeId::ROOT;
         for name in home.split('/') {
             let Ok(directory) = self.directory_mut(at) else { return };
             directory.touched = true;

@@ -54,7 +54,8 @@ pub(super) struct Chunks {
 /// Part of a chunk. Bytes from the length of `data` to the end of the chunk are zeros.
 #[derive(Clone)]
 struct Block {
-    /// What was charged for `data`.
+    /// What was charged for `data`; less than its length when somebody else pays for it, which
+    /// ends with the first write.
     capacity: u64,
     data: Arc<Vec<u8>>,
 }
@@ -106,13 +107,13 @@ impl Chunks {
         ledger.check_length(size)?;
         if size < self.size {
             let within = size % CHUNK;
-            let whole = self.blocks.split_off(&size.div_ceil(CHUNK));
-            whole.into_values().for_each(|block| block.release(ledger));
             if within > 0
                 && let Some(block) = self.blocks.get_mut(&(size / CHUNK))
             {
-                block.cut(within, ledger);
+                block.cut(within, ledger)?;
             }
+            let whole = self.blocks.split_off(&size.div_ceil(CHUNK));
+            whole.into_values().for_each(|block| block.release(ledger));
         }
         self.size = size;
         Ok(())
@@ -153,6 +154,20 @@ impl Chunks {
         Ok(chunks)
     }
 
+    pub(super) fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// What is charged for the blocks: their bytes, and what they cost beside.
+    pub(super) fn charged(&self) -> (u64, u64) {
+        (self.blocks.values().map(|block| block.capacity).sum(), self.blocks.len() as u64 * BLOCK_OVERHEAD)
+    }
+
+    /// Leaves the blocks to whoever made them: each costs nothing until it is written to.
+    pub(super) fn disown(&mut self) {
+        self.blocks.values_mut().for_each(|block| block.capacity = 0);
+    }
+
     pub(super) fn release(self, ledger: &mut Ledger) {
         self.blocks.into_values().for_each(|block| block.release(ledger));
     }
@@ -161,8 +176,9 @@ impl Chunks {
         let needed = (within + data.len()) as u64;
         let block = match self.blocks.get_mut(&index) {
             Some(block) => {
-                if block.capacity < needed {
-                    block.grow(needed, within as u64, ledger)?;
+                let held = block.data.len() as u64;
+                if block.capacity < needed.max(held) {
+                    block.grow(needed.max(held), (within as u64).max(held.saturating_sub(1)), ledger)?;
                 }
                 block
             }
@@ -202,7 +218,12 @@ impl Block {
     }
 
     fn put(&mut self, within: usize, data: &[u8]) {
+        let capacity = self.capacity as usize;
         let bytes = self.unshared();
+        if bytes.capacity() < capacity {
+            // What came from a state has no room to spare.
+            bytes.reserve_exact(capacity - bytes.len());
+        }
         if bytes.len() < within {
             bytes.resize(within, 0);
         }
@@ -211,17 +232,31 @@ impl Block {
         bytes.extend_from_slice(&data[overlap..]);
     }
 
-    fn cut(&mut self, length: u64, ledger: &mut Ledger) {
+    fn cut(&mut self, length: u64, ledger: &mut Ledger) -> Result<(), Errno> {
         let smaller = block_for(length);
-        if smaller < self.capacity {
-            let mut cut = empty_block(smaller);
-            cut.extend_from_slice(&self.data[..self.data.len().min(length as usize)]);
-            ledger.give_block(self.capacity - smaller);
-            self.capacity = smaller;
-            self.replace(cut);
-        } else {
-            self.unshared().truncate(length as usize);
+        let (held, is_ours) = (self.data.len() as u64, self.is_ours());
+        if held <= length && (!is_ours || self.capacity <= smaller) {
+            return Ok(());
         }
+        if is_ours && self.capacity <= smaller {
+            self.unshared().truncate(length as usize);
+            return Ok(());
+        }
+        if is_ours {
+            ledger.give_block(self.capacity - smaller);
+        } else {
+            ledger.take_block(smaller - self.capacity)?;
+        }
+        let mut cut = empty_block(smaller);
+        cut.extend_from_slice(&self.data[..self.data.len().min(length as usize)]);
+        self.capacity = smaller;
+        self.replace(cut);
+        Ok(())
+    }
+
+    /// Whether it is charged to this tree's sandbox.
+    fn is_ours(&self) -> bool {
+        self.capacity >= self.data.len() as u64
     }
 
     fn reserve(&mut self) {

@@ -93,7 +93,7 @@ impl Tree {
     /// removed path can come twice.
     pub(in crate::vfs) fn visit_changes(&self, visit: &mut Visit<'_>) -> ControlFlow<()> {
         let mut path = String::new();
-        let mut levels = Vec::from_iter(self.enter(self.root, &path));
+        let mut levels = Vec::from_iter(self.enter(NodeId::ROOT, &path));
         while let Some(level) = levels.last_mut() {
             path.truncate(level.path_bytes);
             let (directory, in_place) = (level.directory, level.in_place);
@@ -110,11 +110,12 @@ impl Tree {
                 continue;
             }
             let original = self.is_original(slot, in_place, &path);
-            if original && !self.nodes.find(slot.node).is_ok_and(|node| node.written) {
+            if original && !self.node(slot.node).is_ok_and(|node| node.written) {
                 continue;
             }
-            let existed =
-                original || self.initial.contains(&*path) || (in_place && directory.hidden_kind(name) == Some(false));
+            let existed = original
+                || self.layer.initial.contains(&*path)
+                || (in_place && directory.hidden_kind(name) == Some(false));
             visit(if existed { Change::Changed } else { Change::Added }, &path, Some(slot.node))?;
         }
         ControlFlow::Continue(())
@@ -123,7 +124,7 @@ impl Tree {
     fn enter(&self, dir: NodeId, path: &str) -> Option<Level<'_>> {
         let directory = self.directory(dir)?;
         let in_place = self.stands_at(dir, path);
-        let is_as_it_was = in_place && !directory.touched && !self.touched_everywhere;
+        let is_as_it_was = in_place && !directory.touched && !self.layer.touched_everywhere;
         let level = || Level { directory, entries: directory.entries(), in_place, path_bytes: path.len() };
         (!is_as_it_was).then(level)
     }
@@ -155,7 +156,7 @@ impl Tree {
     /// Visits the initial files of a memory mount below `path` that are gone.
     fn visit_initial_below(&self, path: &str, visit: &mut Visit<'_>) -> ControlFlow<()> {
         let beneath = format!("{path}/");
-        let initial = self.initial.range::<str, _>((Bound::Included(&*beneath), Bound::Unbounded));
+        let initial = self.layer.initial.range::<str, _>((Bound::Included(&*beneath), Bound::Unbounded));
         for file in initial.take_while(|file| file.starts_with(&beneath)) {
             if !self.has_leaf(file) {
                 visit(Change::Removed, file, None)?;
@@ -165,13 +166,13 @@ impl Tree {
     }
 
     fn stands_at(&self, node: NodeId, path: &str) -> bool {
-        self.nodes.find(node).is_ok_and(|node| node.home.as_deref() == Some(path))
+        self.node(node).is_ok_and(|node| node.home.as_deref() == Some(path))
     }
 
     /// Whether something that is no directory is at `path` now, in a tree without a folder below.
     fn has_leaf(&self, path: &str) -> bool {
         let step = |at, name| self.directory(at).and_then(|dir| dir.find(name)).map(|slot| slot.node);
-        path.split('/').try_fold(self.root, step).is_some_and(|node| !self.is_dir(node))
+        path.split('/').try_fold(NodeId::ROOT, step).is_some_and(|node| !self.is_dir(node))
     }
 }
 

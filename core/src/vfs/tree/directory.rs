@@ -117,6 +117,15 @@ impl Directory {
         self.start = Some(Box::new(Start { complete: true, hidden: BTreeMap::new() }));
     }
 
+    /// Makes what it holds now what it had at the start.
+    pub(super) fn become_start(&mut self) {
+        self.remember_start();
+        self.touched = false;
+        for slot in self.by_name.values_mut() {
+            (slot.original, slot.counted) = (true, false);
+        }
+    }
+
     /// True when the folder below may have this name and nobody has looked yet.
     pub(super) fn may_have_more(&self, name: &str) -> bool {
         self.start.as_ref().is_some_and(|start| !start.complete && !start.hidden.contains_key(name))

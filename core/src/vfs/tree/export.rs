@@ -36,7 +36,7 @@ impl Tree {
         target: &Target<'_>,
         lower: &mut Option<LowerFolder>,
     ) -> io::Result<()> {
-        let found = self.nodes.find(node).map_err(failed)?;
+        let found = self.node(node).map_err(failed)?;
         match &found.body {
             Body::Link(link) if stays_inside(path, link) => target.symlink(link),
             Body::File(Content::Chunks(chunks)) => {

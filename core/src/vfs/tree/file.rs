@@ -10,23 +10,24 @@ use std::fs::File;
 impl Tree {
     /// The file of the folder below that holds a node's content, while nothing was written.
     pub(in crate::vfs) fn open_lower(&mut self, node: NodeId) -> Result<Option<File>, Errno> {
-        let found = self.nodes.find(node)?;
+        let found = self.node(node)?;
         let (Body::File(Content::Lower { .. }), Some(home)) = (&found.body, found.home.clone()) else {
             return Ok(None);
         };
         self.lower.as_mut().ok_or(Errno::Io)?.open_file(&home).map(Some)
     }
 
-    /// Reads at an offset. `lower` is what [`Tree::open_lower`] gave when the file was opened.
+    /// Reads at an offset. `lower` is what [`Tree::open_lower`] gave when the file was opened; `now`
+    /// is the time to mark the file with, if it may be marked.
     pub(in crate::vfs) fn read_at(
         &mut self,
         node: NodeId,
         lower: Option<&File>,
         offset: u64,
         buffer: &mut [u8],
-        now: impl FnOnce() -> u64,
+        now: impl FnOnce() -> Option<u64>,
     ) -> Result<usize, Errno> {
-        let found = self.nodes.find_mut(node)?;
+        let found = self.node(node)?;
         let Body::File(content) = &found.body else { return Err(Errno::Badf) };
         let count = match content {
             Content::Chunks(chunks) => chunks.read_at(offset, buffer),
@@ -47,8 +48,10 @@ impl Tree {
             }
         };
         // As Linux does by default: reading marks a file once after each change, not every time.
-        if found.atim <= found.mtim || found.atim <= found.ctim {
-            found.atim = now();
+        if (found.atim <= found.mtim || found.atim <= found.ctim)
+            && let Some(now) = now()
+        {
+            self.node_mut(node)?.atim = now;
         }
         Ok(count)
     }
@@ -71,7 +74,7 @@ impl Tree {
     }
 
     pub(in crate::vfs) fn size(&self, node: NodeId) -> u64 {
-        match self.nodes.find(node).map(|node| &node.body) {
+        match self.node(node).map(|node| &node.body) {
             Ok(Body::File(content)) => content.size(),
             _ => 0,
         }
@@ -92,7 +95,7 @@ impl Tree {
 
     /// Copies a file of the folder below up, unchanged.
     pub(super) fn copy_up(&mut self, node: NodeId, ledger: &mut Ledger) -> Result<(), Errno> {
-        if matches!(self.nodes.find(node)?.body, Body::File(Content::Lower { .. })) {
+        if matches!(self.node(node)?.body, Body::File(Content::Lower { .. })) {
             self.own_content(node, u64::MAX, ledger)?;
         }
         Ok(())
@@ -100,7 +103,7 @@ impl Tree {
 
     /// The node's content as chunks of its own; what it had is copied, at most `keep` bytes.
     fn own_content(&mut self, node: NodeId, keep: u64, ledger: &mut Ledger) -> Result<&mut Chunks, Errno> {
-        let Body::File(content) = &self.nodes.find(node)?.body else { return Err(Errno::Badf) };
+        let Body::File(content) = &self.node(node)?.body else { return Err(Errno::Badf) };
         let own = match content {
             Content::Chunks(_) => None,
             Content::Shared(bytes) => {
@@ -119,7 +122,7 @@ impl Tree {
                 Some(Chunks::filled(size, ledger, |offset, buffer| host::read_fully_at(&lower, offset, buffer))?)
             }
         };
-        let Body::File(content) = &mut self.nodes.find_mut(node)?.body else { return Err(Errno::Badf) };
+        let Body::File(content) = &mut self.node_mut(node)?.body else { return Err(Errno::Badf) };
         if let Some(own) = own {
             *content = Content::Chunks(own);
         }
@@ -130,11 +133,12 @@ impl Tree {
     }
 
     fn mark_written(&mut self, node: NodeId, now: u64) {
-        let Ok(node) = self.nodes.find_mut(node) else { return };
+        let Ok(node) = self.node_mut(node) else { return };
         (node.mtim, node.ctim) = (now, now);
         if !std::mem::replace(&mut node.written, true) {
-            self.touched_everywhere |= node.lower_key.is_some();
-            if let Some(home) = node.home.clone() {
+            let (home, has_names_below) = (node.home.clone(), node.lower_key.is_some());
+            self.layer_mut().touched_everywhere |= has_names_below;
+            if let Some(home) = home {
                 self.touch_home(&home);
             }
         }

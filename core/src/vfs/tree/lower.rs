@@ -78,7 +78,7 @@ impl Tree {
         name: &str,
         ledger: &mut Ledger,
     ) -> Result<Option<NodeId>, Errno> {
-        let Some(home) = self.nodes.find(dir)?.home.clone() else { return Ok(None) };
+        let Some(home) = self.node(dir)?.home.clone() else { return Ok(None) };
         ledger.spend(cost::HOST_STEP)?;
         let lower = self.lower.as_mut().ok_or(Errno::Io)?.dir(&home)?;
         match host::look_up(&lower, Name::parse(name)?)? {
@@ -92,7 +92,7 @@ impl Tree {
         if !self.directory(dir).ok_or(Errno::Notdir)?.is_incomplete() {
             return Ok(());
         }
-        let Some(home) = self.nodes.find(dir)?.home.clone() else { return Ok(()) };
+        let Some(home) = self.node(dir)?.home.clone() else { return Ok(()) };
         let lower = self.lower.as_mut().ok_or(Errno::Io)?.dir(&home)?;
         let listing = Listing::take(&lower, ledger)?;
         let mut outcome = Ok(());
@@ -123,11 +123,11 @@ impl Tree {
         ledger: &mut Ledger,
     ) -> Result<NodeId, Errno> {
         let key = (stat.dev, stat.ino);
-        let known = self.shared.get(&key).copied().filter(|node| self.filetype(*node) == stat.filetype);
+        let known = self.layer.shared.get(&key).copied().filter(|node| self.filetype(*node) == stat.filetype);
         if let Some(node) = known {
             ledger.take_host(entry_cost(name))?;
             self.add_entry(dir, name, node, true, false)?;
-            let node_seen = self.nodes.find_mut(node)?;
+            let node_seen = self.node_mut(node)?;
             node_seen.unseen = node_seen.unseen.saturating_sub(1);
             return Ok(node);
         }
@@ -150,15 +150,15 @@ impl Tree {
             other => Body::Special(other),
         };
         ledger.take_host(Node::BYTES + body.host_bytes() + home_cost(&home) + entry_cost(name))?;
-        let node = self.nodes.insert(body, stat.mtim);
-        let adopted = self.nodes.find_mut(node)?;
+        let node = self.layer_mut().nodes.insert(body, stat.mtim);
+        let adopted = self.node_mut(node)?;
         (adopted.atim, adopted.mtim, adopted.ctim) = (stat.atim, stat.mtim, stat.ctim);
         adopted.links = stat.nlink.max(1);
         adopted.home = Some(home.into());
         if stat.filetype != FileType::Directory && stat.nlink > 1 {
             adopted.lower_key = Some(key);
             adopted.unseen = stat.nlink - 1;
-            self.shared.insert(key, node);
+            self.layer_mut().shared.insert(key, node);
         }
         self.add_entry(dir, name, node, true, false)?;
         Ok(node)

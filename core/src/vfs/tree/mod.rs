@@ -1,7 +1,7 @@
 //! A file tree in memory: memory mounts, and the layer of an overlay that takes its writes.
 //!
 //! Nodes refer to each other by number and content is shared in counted blocks, so that a copy
-//! of a tree costs its nodes and not its bytes. In an overlay a directory's names are looked up
+//! of a tree costs its nodes and not its bytes, and no more than a count before either is written. In an overlay a directory's names are looked up
 //! in the host's folder when they are first asked for; the host's folder is never written.
 //! Nothing grows here before the [`Ledger`] has agreed to it.
 
@@ -14,9 +14,12 @@ mod file;
 mod lower;
 mod node;
 mod spare;
+mod start;
+mod weight;
 
 pub(super) use diff::{Change, Differences};
 pub(super) use node::NodeId;
+pub(super) use weight::Weight;
 
 use super::ledger::Ledger;
 use super::{Bytes, Errno, FileType, SetTime, Stat};
@@ -26,32 +29,41 @@ use directory::Directory;
 use lower::LowerFolder;
 use node::{Body, Node, Nodes};
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// What the path of an initial file costs the host beside its bytes.
 const INITIAL_BYTES: u64 = 80;
 
 /// One tree of files in memory.
-#[derive(Clone)]
 pub(super) struct Tree {
-    nodes: Nodes,
-    root: NodeId,
+    /// Shared with every state taken of the tree until one of them writes.
+    layer: Arc<Layer>,
     /// The host's folder below an overlay.
     lower: Option<LowerFolder>,
+    /// Open handles by node, without those of the root: it cannot go.
+    opens: BTreeMap<NodeId, u32>,
+}
+
+/// All of a tree that is in memory.
+#[derive(Clone)]
+pub(super) struct Layer {
+    nodes: Nodes,
     /// Nodes of lower files with several names, by the host's device and inode number.
     shared: BTreeMap<(u64, u64), NodeId>,
     /// The files that a memory mount started with.
-    initial: BTreeSet<Arc<str>>,
+    initial: Arc<BTreeSet<Arc<str>>>,
     /// Which directories differ is not known: one of the start was moved, or a file written that
     /// has several names below.
     touched_everywhere: bool,
+    /// What it is charged, once somebody asked.
+    weight: OnceLock<Weight>,
 }
 
 impl Tree {
     /// An empty tree with these files, by their path below its root.
     pub(super) fn in_memory(files: Vec<(String, Bytes)>, now: u64, ledger: &mut Ledger) -> Result<Tree, String> {
         let mut tree = Tree::empty(None, now, ledger).map_err(|_| over_budget())?;
-        if let Ok(root) = tree.directory_mut(tree.root) {
+        if let Ok(root) = tree.directory_mut(NodeId::ROOT) {
             root.remember_start();
         }
         for (path, bytes) in files {
@@ -65,11 +77,11 @@ impl Tree {
         let lower = LowerFolder::new(dir);
         let stat = lower.stat_root().map_err(|errno| format!("the folder cannot be read ({errno:?})"))?;
         let mut tree = Tree::empty(Some(lower), now, ledger).map_err(|_| over_budget())?;
-        if let Ok(root) = tree.nodes.find_mut(tree.root) {
+        if let Ok(root) = tree.node_mut(NodeId::ROOT) {
             (root.atim, root.mtim, root.ctim) = (stat.atim, stat.mtim, stat.ctim);
             root.links = stat.nlink.max(1);
         }
-        if let Ok(root) = tree.directory_mut(tree.root) {
+        if let Ok(root) = tree.directory_mut(NodeId::ROOT) {
             root.put_over_lower();
         }
         Ok(tree)
@@ -83,15 +95,46 @@ impl Tree {
         // The root has no entry; this keeps it.
         node.names = 1;
         node.home = Some("".into());
-        let (shared, initial) = (BTreeMap::new(), BTreeSet::new());
-        Ok(Tree { nodes, root, lower, shared, initial, touched_everywhere: false })
+        let layer = Layer {
+            nodes,
+            shared: BTreeMap::new(),
+            initial: Arc::default(),
+            touched_everywhere: false,
+            weight: OnceLock::new(),
+        };
+        Ok(Tree { layer: Arc::new(layer), lower, opens: BTreeMap::new() })
+    }
+
+    /// A tree that goes on from a state taken before, over `lower` where it is an overlay's.
+    pub(super) fn from_layer(layer: Arc<Layer>, lower: Option<cap_std::fs::Dir>) -> Tree {
+        Tree { layer, lower: lower.map(LowerFolder::new), opens: BTreeMap::new() }
+    }
+
+    /// The state of the tree now.
+    pub(super) fn layer(&self) -> &Arc<Layer> {
+        &self.layer
+    }
+
+    fn node(&self, id: NodeId) -> Result<&Node, Errno> {
+        self.layer.nodes.find(id)
+    }
+
+    fn node_mut(&mut self, id: NodeId) -> Result<&mut Node, Errno> {
+        self.layer_mut().nodes.find_mut(id)
+    }
+
+    /// The layer, to be changed: from here on it is this tree's own.
+    fn layer_mut(&mut self) -> &mut Layer {
+        let layer = Arc::make_mut(&mut self.layer);
+        layer.weight.take();
+        layer
     }
 
     fn add_initial(&mut self, path: &str, bytes: Bytes, now: u64, ledger: &mut Ledger) -> Result<(), String> {
         let checked = GuestPath::parse(&format!("/{path}")).map_err(|error| error.to_string())?;
         let home = &checked.as_str()[1..];
         let clash = || format!("`{path}` is given twice, or is both a file and a folder");
-        let mut at = self.root;
+        let mut at = NodeId::ROOT;
         let mut walked = 0;
         for name in home.split('/') {
             walked += name.len() + 1;
@@ -110,14 +153,10 @@ impl Tree {
         }
         // Not given back: the difference needs it as long as the tree lives.
         ledger.take_host(INITIAL_BYTES + home.len() as u64).map_err(|_| over_budget())?;
-        if !self.initial.insert(home.into()) {
+        if !Arc::make_mut(&mut self.layer_mut().initial).insert(home.into()) {
             return Err(clash());
         }
         Ok(())
-    }
-
-    pub(super) fn root(&self) -> NodeId {
-        self.root
     }
 
     /// Finds a name in a directory.
@@ -133,7 +172,7 @@ impl Tree {
     }
 
     pub(super) fn filetype(&self, node: NodeId) -> FileType {
-        self.nodes.find(node).map_or(FileType::Unknown, |node| node.body.filetype())
+        self.node(node).map_or(FileType::Unknown, |node| node.body.filetype())
     }
 
     pub(super) fn is_dir(&self, node: NodeId) -> bool {
@@ -142,7 +181,7 @@ impl Tree {
 
     /// The target of a symlink.
     pub(super) fn target(&self, node: NodeId) -> Result<Arc<str>, Errno> {
-        match &self.nodes.find(node)?.body {
+        match &self.node(node)?.body {
             Body::Link(target) => Ok(target.clone()),
             Body::Special(FileType::SymbolicLink) => Err(Errno::Ilseq),
             _ => Err(Errno::Inval),
@@ -150,7 +189,7 @@ impl Tree {
     }
 
     pub(super) fn stat(&self, node: NodeId, dev: u64) -> Result<Stat, Errno> {
-        let found = self.nodes.find(node)?;
+        let found = self.node(node)?;
         let size = match &found.body {
             Body::File(content) => content.size(),
             Body::Link(target) => target.len() as u64,
@@ -166,7 +205,7 @@ impl Tree {
     }
 
     pub(super) fn set_times(&mut self, node: NodeId, atim: SetTime, mtim: SetTime, now: u64) {
-        let Ok(node) = self.nodes.find_mut(node) else { return };
+        let Ok(node) = self.node_mut(node) else { return };
         let apply = |time: SetTime, old: u64| match time {
             SetTime::Keep => old,
             SetTime::Now => now,
@@ -203,28 +242,30 @@ impl Tree {
 
     /// Keeps a node alive while a handle is open.
     pub(super) fn open(&mut self, node: NodeId) {
-        if let Ok(node) = self.nodes.find_mut(node) {
-            node.opens += 1;
+        if node != NodeId::ROOT {
+            *self.opens.entry(node).or_default() += 1;
         }
     }
 
     /// Gives a handle back; the last one of a removed node frees it.
     pub(super) fn close(&mut self, node: NodeId, ledger: &mut Ledger) {
-        if let Ok(node) = self.nodes.find_mut(node) {
-            node.opens = node.opens.saturating_sub(1);
+        let Some(opens) = self.opens.get_mut(&node) else { return };
+        *opens -= 1;
+        if *opens == 0 {
+            self.opens.remove(&node);
+            self.free_if_unused(node, ledger);
         }
-        self.free_if_unused(node, ledger);
     }
 
     fn directory(&self, node: NodeId) -> Option<&Directory> {
-        match &self.nodes.find(node).ok()?.body {
+        match &self.layer.nodes.find(node).ok()?.body {
             Body::Dir(dir) => Some(dir),
             _ => None,
         }
     }
 
     fn directory_mut(&mut self, node: NodeId) -> Result<&mut Directory, Errno> {
-        match &mut self.nodes.find_mut(node)?.body {
+        match &mut self.node_mut(node)?.body {
             Body::Dir(dir) => Ok(dir),
             _ => Err(Errno::Notdir),
         }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 pub(in crate::vfs) struct NodeId(u64);
 
 impl NodeId {
-    pub(super) const ROOT: NodeId = NodeId(1);
+    pub(in crate::vfs) const ROOT: NodeId = NodeId(1);
 
     pub(super) fn ino(self) -> u64 {
         self.0
@@ -24,7 +24,6 @@ impl NodeId {
 pub(super) struct Node {
     /// Entries of this tree that name it; 0 once it is removed.
     pub(super) names: u64,
-    pub(super) opens: u32,
     /// Names that the host counted and nobody has looked up yet: they must lead to this node,
     /// also after the names that were looked up are gone.
     pub(super) unseen: u64,
@@ -108,7 +107,6 @@ impl Nodes {
         self.next = NodeId(id.0 + 1);
         let node = Node {
             names: 0,
-            opens: 0,
             unseen: 0,
             links: if matches!(body, Body::Dir(_)) { 2 } else { 1 },
             atim: now,
@@ -133,6 +131,14 @@ impl Nodes {
     /// `Io` when the node is gone.
     pub(super) fn find_mut(&mut self, id: NodeId) -> Result<&mut Node, Errno> {
         self.by_id.get_mut(&id).map(|node| &mut **node).ok_or(Errno::Io)
+    }
+
+    pub(super) fn iter(&self) -> impl ExactSizeIterator<Item = (NodeId, &Node)> {
+        self.by_id.iter().map(|(id, node)| (*id, &**node))
+    }
+
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (NodeId, &mut Node)> {
+        self.by_id.iter_mut().map(|(id, node)| (*id, &mut **node))
     }
 
     pub(super) fn remove(&mut self, id: NodeId) -> Option<Node> {
