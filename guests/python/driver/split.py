@@ -15,7 +15,6 @@ _flags = 0  # the futures of earlier turns stay on, as in the interactive interp
 _value_name = "__sandcell_value__"
 
 _COMPOUND = frozenset(("if", "for", "while", "with", "try", "class", "def", "async"))
-_COMPOUND_START = (*_COMPOUND, "@")
 # Statement keywords that cannot stand inside brackets: a line that starts with one starts no expression.
 _NEVER = frozenset(
     "def class with while try except finally elif import del raise assert pass global nonlocal".split()
@@ -43,47 +42,48 @@ _bytecode_known = (
 
 
 def _split(source, name):
+    """One line of simple statements: single mode, with `show` turned into `return`. Else as below."""
+    # The first letters of compound statements, of imports of futures, and what needs no look.
+    if "\n" in source or source[:1] in "ifwtcda@" and not _starts_simply(source) or "\r" in source:
+        return _split_more(source, name)
+    if ";" in source and (
+        # Statements without code would show the value of the one before: `pass`, `assert 1`, `del ()`, `(x): int`.
+        ":" in source
+        or "ass" in source
+        or "del" in source
+        or "glob" in source
+        or "#" in source
+        or source[-1] in "; \t\f"
+    ):
+        return _split_more(source, name)
+    try:
+        code = compile(source, name, "single", _flags, True)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        code = None
+    if code is None:
+        return _split_more(source, name)
+    bytecode = code.co_code
+    if bytecode.find(_SHOW_AND_DROP) < 0:
+        return (code,)
+    bytecode = bytecode.replace(_SHOW_AND_END, _KEEP_AND_END)
+    if bytecode.find(_SHOW_AND_DROP) >= 0:
+        bytecode = bytecode.replace(_SHOW_AND_DROP, _DROP)
+    return (code.replace(co_code=bytecode),)
+
+
+def _starts_simply(source):
+    word = _word(source)
+    return word is not None and word[0] not in _COMPOUND and "__future__" not in source
+
+
+def _split_more(source, name):
     global _flags
-    if "\n" not in source:
-        parts = _split_line(source, name)
-    else:
-        parts = _split_lines(source, name)
+    parts = _split_lines(source, name) if "\n" in source else None
     if parts is None:
         parts = _split_tree(source, name)
     if "__future__" in source:
         _flags |= parts[0].co_flags & _FUTURES
     return parts
-
-
-def _split_line(source, name):
-    """One line of simple statements: single mode, with `show` turned into `return`."""
-    if source.startswith(_COMPOUND_START):
-        start = _word(source)
-        if start is None or start[0] in _COMPOUND:
-            return None
-    if ";" in source and (
-        # Statements without code would show the value of the one before.
-        ":" in source
-        or "pass" in source
-        or "del" in source
-        or "assert" in source
-        or "global" in source
-        or "#" in source
-        or source.rstrip().endswith(";")
-    ):
-        return None
-    if "\r" in source or not _bytecode_known:
-        return None
-    try:
-        code = compile(source, name, "single", _flags, True)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
-    bytecode = code.co_code
-    if _SHOW_AND_END in bytecode:
-        bytecode = bytecode.replace(_SHOW_AND_END, _KEEP_AND_END)
-    elif _SHOW_AND_DROP not in bytecode:
-        return (code,)
-    return (code.replace(co_code=bytecode.replace(_SHOW_AND_DROP, _DROP)),)
 
 
 def _split_lines(source, name):
@@ -187,3 +187,7 @@ def _semicolon_follows(source, statement):
     # The tokenizer's lines: form feeds and Unicode separators do not end one.
     line = source.replace("\r\n", "\n").replace("\r", "\n").split("\n")[statement.end_lineno - 1]
     return line.encode()[statement.end_col_offset :].lstrip().startswith(b";")
+
+
+if not _bytecode_known:
+    _split = _split_more  # noqa: F811

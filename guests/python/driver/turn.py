@@ -4,15 +4,16 @@ import gc
 import linecache
 import os
 import sys
-from collections import deque
 
 _main = sys.modules["__main__"].__dict__
 _modules = sys.modules
 _count = 0
 _reserve = None  # freed when memory runs out, so that the error can still be told
 _RESERVE_BYTES = 512 << 10
-_SOURCES_KEPT = 64
-_names = deque()  # of the turns whose sources are kept
+_NAMES_LAST = 63  # as many sources of earlier turns are kept for tracebacks
+_NAMES = tuple(f"<turn {number}>" for number in range(1, _NAMES_LAST + 2))
+_sources = linecache.cache
+_files = []  # named programs whose sources are kept
 _base_names = frozenset()
 _eval = eval
 
@@ -23,10 +24,9 @@ def turn(request):
     error = value = None
     name = None
     try:
-        head = request[:2]
-        if head[:1] == b"\n":
+        if request[:1] == b"\n":
             source = request[1:].decode()
-        elif head == b"f\n":
+        elif request[:2] == b"f\n":
             for seeder in _seeders:
                 seeder()
             source = request[2:].decode()
@@ -37,14 +37,15 @@ def turn(request):
             return _finish()
         else:
             source, name = _read_head(request)
-        _count += 1
+        if not source:
+            return b""
         if name is None:
-            name = f"<turn {_count}>"
+            name = _NAMES[_count & _NAMES_LAST]
+            _count += 1
+            if _count > _NAMES_LAST:
+                name = _later_name()
         # Whole entries, because linecache ignores lazy ones for names in angle brackets.
-        linecache.cache[name] = (len(source), None, source.splitlines(True), name)
-        _names.append(name)
-        if len(_names) > _SOURCES_KEPT:
-            _forget_source()
+        _sources[name] = (len(source), None, source.splitlines(True), name)
         for code in _split(source, name):
             if code.co_flags & 0x80:
                 value = _await(code)
@@ -109,10 +110,10 @@ def _keep_reserve():
         _reserve = None
 
 
-def _forget_source():
-    name = _names.popleft()
-    if name not in _names:
-        linecache.cache.pop(name, None)
+def _later_name():
+    """The name of a turn whose number is high: the oldest kept source makes room."""
+    _sources.pop(f"<turn {_count - _NAMES_LAST}>", None)
+    return f"<turn {_count}>"
 
 
 def _read_head(request):
@@ -131,6 +132,10 @@ def _read_head(request):
         name = options.get("name")
         if name is not None:
             _main["__file__"] = name
+            if name not in _files:
+                _files.append(name)
+                if len(_files) > _NAMES_LAST:
+                    _sources.pop(_files.pop(0), None)
         if "argv" in options:
             sys.argv = list(options["argv"])
         if "env" in options:
@@ -213,8 +218,8 @@ def freeze():
     for name in ("last_exc", "last_type", "last_value", "last_traceback"):
         if hasattr(sys, name):
             delattr(sys, name)
-    linecache.clearcache()
-    _names.clear()
+    _sources.clear()
+    _files.clear()
     sys.argv = ["-c"]
     _restore_streams()
     _flush()
