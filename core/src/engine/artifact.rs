@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 
 const CODE: &str = "code.cwasm";
-const KIND: &str = "artifacts";
+pub(super) const KIND: &str = "artifacts";
 
 /// Loads the code of `wasm` from the cache; compiles and stores it if it is not there or cannot
 /// be trusted. Without a writable cache the code is kept in this process only.

@@ -101,6 +101,14 @@ impl Engine {
         }
     }
 
+    /// Removes code from the cache; who runs it keeps it, and nobody new is given it.
+    pub(crate) fn discard_code(&self, key: Digest) {
+        if let Some(cache) = self.cache() {
+            cache.discard(artifact::KIND, key);
+        }
+        self.inner.loaded.lock().remove(&key);
+    }
+
     fn shared(&self, key: Digest, make: impl FnOnce() -> Result<Code>) -> Result<Arc<Code>> {
         if let Some(code) = self.inner.loaded.lock().get(&key).and_then(Weak::upgrade) {
             return Ok(code);

@@ -64,7 +64,7 @@ pub(super) fn remove(engine: &Engine, name: &str) -> Result<()> {
     fs::remove_file(&path).map_err(|error| cache.unwritable(&error.to_string()))?;
     cache.discard(KIND, digest);
     if !cache.is_pinned(code) {
-        cache.discard(CODE_KIND, code);
+        engine.discard_code(code);
     }
     Ok(())
 }

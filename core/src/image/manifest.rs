@@ -63,9 +63,12 @@ pub(super) struct ManifestFile {
     pub(super) bytes: u64,
 }
 
+/// Changes whenever the same recipe gives another image: how modules are instrumented, what is saved.
+const FORMAT: &[u8] = b"2";
+
 /// What an image of this recipe is called in the cache.
 pub(super) fn digest(engine: &Engine, recipe: &Recipe) -> Result<Digest> {
     let machine = engine.machine(Start::Image)?;
-    let hasher = Hasher::new("image").field(machine.fingerprint.as_bytes()).field(recipe.text.as_bytes());
+    let hasher = Hasher::new("image").field(FORMAT).field(machine.fingerprint.as_bytes()).field(recipe.text.as_bytes());
     Ok(hasher.field(recipe.parsed.driver.source().as_bytes()).finish())
 }

@@ -95,9 +95,9 @@ pub(crate) struct Folder {
 impl ImageFiles {
     /// The mounts that every guest of the image has, in the order of their descriptors.
     pub(crate) fn mounts(&self) -> Vec<MountPoint> {
-        let read_only = self.folders.iter().filter(|folder| !folder.detached).map(|folder| MountPoint {
+        let read_only = self.folders.iter().map(|folder| MountPoint {
             guest: folder.guest.clone(),
-            source: vfs::Source::Memory { files: folder.files.clone(), access: Access::ReadOnly },
+            source: vfs::Source::Image { files: folder.files.clone(), detached: folder.detached },
         });
         let memory = self.memory.iter().map(|guest| MountPoint {
             guest: guest.clone(),

@@ -10,6 +10,16 @@ use std::collections::BTreeMap;
 
 const BUILTIN: &[(&str, &str)] = &[("python", include_str!("../../../guests/python/recipe.toml"))];
 
+/// The Python driver: one module, in the order its README gives.
+const CPYTHON_DRIVER: &str = concat!(
+    include_str!("../../../guests/python/driver/streams.py"),
+    include_str!("../../../guests/python/driver/guards.py"),
+    include_str!("../../../guests/python/driver/seeds.py"),
+    include_str!("../../../guests/python/driver/answer.py"),
+    include_str!("../../../guests/python/driver/split.py"),
+    include_str!("../../../guests/python/driver/turn.py"),
+);
+
 /// What an image is made from.
 ///
 /// ```
@@ -88,7 +98,7 @@ impl DriverKind {
     pub(super) fn source(self) -> &'static str {
         match self {
             DriverKind::Own => "",
-            DriverKind::Cpython => include_str!("../../../guests/python/driver/driver.py"),
+            DriverKind::Cpython => CPYTHON_DRIVER,
         }
     }
 }
