@@ -246,6 +246,68 @@ def _traceback(error, name, main):
     error.__traceback__ = users or entry
     if isinstance(error, SyntaxError) and error.text is None and error.filename == name and error.lineno:
         error.text = linecache.getline(name, error.lineno) or None
+    counts = _shorten_chain(error)
     file = StringIO()
-    traceback.print_exception(error, limit=getattr(traceback, "BUILTIN_EXCEPTION_LIMIT", -1000), file=file)
-    return file.getvalue()
+    traceback.print_exception(error, file=file)
+    text = file.getvalue()
+    if counts:
+        import re
+
+        pattern = re.compile(r"\[Previous line repeated \d+ more times?\]")
+        if len(pattern.findall(text)) == len(counts):
+            told = iter(counts)
+            text = pattern.sub(lambda _: f"[Previous line repeated {next(told)} more times]", text)
+            text = text.replace("repeated 1 more times]", "repeated 1 more time]")
+    return text
+
+
+def _shorten_chain(error):
+    """Drops the entries of deep recursions that would not be printed anyway, but cost a million fuel each.
+
+    Returns how often each repeated line was there, in the order in which they are printed.
+    """
+    chain, seen, counts = [], set(), []
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        chain.append(error)
+        if len(chain) == _CHAIN_MOST:
+            error.__cause__ = error.__context__ = None
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    for error in reversed(chain):
+        _shorten(error.__traceback__, counts, _FRAMES_MOST if error is chain[0] else _FRAMES_MOST // 5)
+    return counts
+
+
+_SHOWN_REPEATS = 4  # three are printed in full; from the fourth on they are counted
+_FRAMES_MOST = 200
+_CHAIN_MOST = 20
+
+
+def _shorten(entry, counts, most):
+    first, kept, repeats, shown = entry, 0, 0, None
+    code = place = line = None
+    while entry is not None:
+        here, position = entry.tb_frame.f_code, entry.tb_lasti
+        if here is code and (position == place or entry.tb_lineno == line):
+            repeats += 1
+            if repeats == _SHOWN_REPEATS:
+                shown = entry
+        else:
+            if repeats >= _SHOWN_REPEATS:
+                shown.tb_next = entry
+                counts.append(repeats - 3)
+            code, place, line, repeats = here, position, entry.tb_lineno, 1
+        if repeats <= _SHOWN_REPEATS:
+            kept += 1
+        entry = entry.tb_next
+    if repeats >= _SHOWN_REPEATS:
+        shown.tb_next = None
+        counts.append(repeats - 3)
+    if kept > most:  # functions that call each other: the head and the tail
+        entry = first
+        for _ in range(most // 2 - 1):
+            entry = entry.tb_next
+        last = entry
+        for _ in range(kept - most + 1):
+            last = last.tb_next
+        entry.tb_next = last

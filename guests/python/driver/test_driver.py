@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Tries the driver inside the real guest and prints what it costs in fuel.
 
-python3 test_driver.py [--sandcell COMMAND] [WORD…]     only the tests whose names hold a WORD
+python3 test_driver.py [--sandcell COMMAND] [--mpl-data FOLDER] [WORD…]     only the tests whose names hold a WORD
 """
 import argparse
 import base64
@@ -394,18 +394,24 @@ def test_leaving():
 
 
 def test_running_out():
-    assert one("def f(): f()\nf()").raised["type"] == "RecursionError"
+    reply = one("def f(): f()\nf()")
+    assert reply.raised["type"] == "RecursionError" and "repeated 993 more times]" in reply.err, reply.raw
+    reply = one("def f(): g()\ndef g(): f()\nf()")
+    assert reply.raised["type"] == "RecursionError" and reply.err.count("\n") < 700, reply.raw
     assert one("import json; json.loads('['*100000)").raised["type"] == "RecursionError"
     for source in (
         "def f(): f()\nf()", "def f(n): return [f(n+1)]\nf(0)", "class A:\n def __repr__(s): return repr(A())\nrepr(A())",
         "f=lambda n: list(map(f,[n]))\nf(0)", "class A:\n def __getattr__(s,n): return getattr(s,n+'a')\nA().x",
-        "def g(): yield from g()\nlist(g())", "def f():\n try: f()\n finally: f2()\ndef f2(): 1/0\nf()",
+        "def g(): yield from g()\nlist(g())",
+        # Raising inside n handlers takes CPython n² steps, so not to the full depth.
+        "sys.setrecursionlimit(3000)\ndef f():\n try: f()\n finally: f2()\ndef f2(): 1/0\nf()",
     ):
         reply = one("import sys; sys.setrecursionlimit(10**8)\n" + source)
         assert reply.raised and reply.raised["type"] in ("RecursionError", "MemoryError", "ZeroDivisionError"), (source, reply.raw)
     first, second = run("x=[]\nwhile True: x.append(bytearray(100000))", "x.clear(); 1+1")
     assert first.raised["type"] == "MemoryError" and second.result == 2, (first.raw, second.raw)
-    first, second = run("x=[]\nwhile True: x.append([[]])", "del x; 1+1")
+    small = ("--limit", "memory_bytes=67108864")
+    first, second = run("x=[]\nwhile True: x.append([[]])", "del x; 1+1", options=small)
     assert first.raised["type"] == "MemoryError" and second.result == 2, (first.raw, second.raw)
 
 
@@ -466,12 +472,16 @@ def test_rich_values_within_result_bytes():
     for source in ("'x'*10**6", "b'x'*10**6", "['\\x00'*1000]*500", "class H:\n  def _repr_html_(self): return 'h'*10**6\nH()", "raise ValueError('\\x00'*10**6)"):
         reply = run(b'{"result_bytes":5000}\n' + source.encode())[0]
         assert len(reply.raw) <= 5000 and reply.truncated is True, (source, len(reply.raw))
-    reply = one("import matplotlib.pyplot as plt\nplt.plot([1,2]); plt.figure(); plt.gcf()", warm="import matplotlib.pyplot")
-    assert [a["name"] for a in reply.artifacts] == ["figure-1", "figure-2"], reply.raw[:300]
-    assert base64.b64decode(reply.artifacts[0]["bytes_base64"])[:4] == b"\x89PNG"
     reply = one("import pandas as pd\npd.DataFrame({'a':[1]})", warm="import pandas")
     assert reply.artifacts[0]["mime"] == "text/html" and reply.repr == "   a\n0  1", reply.raw
     assert one("import numpy\nnumpy.int64(3)", warm="import numpy").repr == "np.int64(3)"
+    if MPL_DATA is None:
+        print("    matplotlib is not tried: give --mpl-data, the folder unpacked from mpl-data.zip")
+        return
+    shown = ("--mount", MPL_DATA + ":/usr/local/lib/python315.zip/matplotlib/mpl-data")
+    reply = one("import matplotlib.pyplot as plt\nplt.plot([1,2]); plt.figure(); plt.gcf()", options=shown)
+    assert [a["name"] for a in reply.artifacts] == ["figure-1", "figure-2"], reply.raw[:300]
+    assert base64.b64decode(reply.artifacts[0]["bytes_base64"])[:4] == b"\x89PNG"
 
 
 def test_forks_are_seeded_and_ends_are_orderly():
@@ -500,9 +510,10 @@ def report():
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--sandcell", default="sandcell")
+    parser.add_argument("--mpl-data")
     parser.add_argument("words", nargs="*")
     chosen = parser.parse_args()
-    SANDCELL = chosen.sandcell
+    SANDCELL, MPL_DATA = chosen.sandcell, chosen.mpl_data
     failed = 0
     for name, test in list(globals().items()):
         if name.startswith("test_") and (not chosen.words or any(word in name for word in chosen.words)):
