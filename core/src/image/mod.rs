@@ -97,7 +97,7 @@ impl ImageFiles {
     pub(crate) fn mounts(&self) -> Vec<MountPoint> {
         let read_only = self.folders.iter().filter(|folder| !folder.detached).map(|folder| MountPoint {
             guest: folder.guest.clone(),
-            source: vfs::Source::Memory { files: folder.files.clone(), access: Access::ReadOnly },
+            source: vfs::Source::Image { files: folder.files.clone(), detached: folder.detached },
         });
         let memory = self.memory.iter().map(|guest| MountPoint {
             guest: guest.clone(),

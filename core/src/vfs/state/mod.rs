@@ -95,14 +95,16 @@ impl Vfs {
         }
     }
 
-    /// Whether an open directory of the state this tree was restored from is open still.
-    pub(crate) fn has_dir(&self, dir: &DirHandle) -> bool {
-        self.dirs.find(dir.0).is_some()
+    /// The handle of an open directory of the state that this tree was restored from, if it is
+    /// there still. Each is to be taken once.
+    pub(crate) fn dir_again(&self, number: u32) -> Option<DirHandle> {
+        self.dirs.find(number).map(|_| DirHandle(number))
     }
 
-    /// Whether an open file of the state this tree was restored from is open still.
-    pub(crate) fn has_file(&self, file: &FileHandle) -> bool {
-        self.files.find(file.0).is_some()
+    /// The handle of an open file of the state that this tree was restored from, if it is there
+    /// still. Each is to be taken once.
+    pub(crate) fn file_again(&self, number: u32) -> Option<FileHandle> {
+        self.files.find(number).map(|_| FileHandle(number))
     }
 }
 
@@ -123,14 +125,14 @@ impl VfsState {
         self.mounts.len()
     }
 
-    /// An open directory of the state, by the number of its handle.
-    pub(crate) fn dir(&self, number: u32) -> Option<DirHandle> {
-        self.dirs.find(number).map(|_| DirHandle(number))
+    /// Whether a directory is open under this number.
+    pub(crate) fn has_dir(&self, number: u32) -> bool {
+        self.dirs.find(number).is_some()
     }
 
-    /// An open file of the state, by the number of its handle.
-    pub(crate) fn file(&self, number: u32) -> Option<FileHandle> {
-        self.files.find(number).map(|_| FileHandle(number))
+    /// Whether a file is open under this number.
+    pub(crate) fn has_file(&self, number: u32) -> bool {
+        self.files.find(number).is_some()
     }
 
     /// How many directories and files are open in it.
