@@ -118,6 +118,9 @@ codes! {
     /// The session has ended: a limit, a trap, a cancellation or its age ended its guest.
     session_ended = 401, SessionEnded, Usage, "Make a new sandbox, or restore a snapshot; files of this one can still be read.";
 
+    /// A snapshot holds more memory, files or descriptors than a limit of its new sandbox allows.
+    snapshot_exceeds = 503, SnapshotExceeds, Usage, "Raise the limit that the message names.";
+
     /// A defect of sandcell.
     internal = 900, Internal, Internal, "Please report this with the message and the program.";
 }

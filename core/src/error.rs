@@ -129,6 +129,16 @@ pub enum Error {
         /// What ended it.
         reason: String,
     },
+    /// A snapshot holds more than a limit of its new sandbox allows.
+    #[error("the snapshot needs {needed} {unit} where `{limit}` allows {allowed}", unit = .limit.unit().as_str())]
+    SnapshotExceeds {
+        /// Which limit.
+        limit: LimitKey,
+        /// What the snapshot needs.
+        needed: u64,
+        /// What the limit allows.
+        allowed: u64,
+    },
     /// No image of this name has been built.
     #[error("image `{name}` has not been built")]
     ImageMissing {
@@ -206,6 +216,7 @@ impl Error {
             Error::ModuleNotImageable { .. } => Code::ModuleNotImageable,
             Error::ImageSetupFailed { .. } => Code::ImageSetupFailed,
             Error::SessionEnded { .. } => Code::SessionEnded,
+            Error::SnapshotExceeds { .. } => Code::SnapshotExceeds,
             Error::ImageMissing { .. } => Code::ImageMissing,
             Error::ImageDamaged { .. } => Code::ImageDamaged,
             Error::CacheUnwritable { .. } => Code::CacheUnwritable,

@@ -39,6 +39,11 @@ impl Budget {
         self.used.load(Ordering::Relaxed)
     }
 
+    /// What may be in use at most.
+    pub(crate) fn limit(&self) -> u64 {
+        self.limit
+    }
+
     /// What could still be reserved.
     pub(crate) fn left(&self) -> u64 {
         self.limit - self.used()

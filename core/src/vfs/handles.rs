@@ -39,6 +39,33 @@ impl<T> Slab<T> {
         Slab { items: Vec::new(), free: Vec::new() }
     }
 
+    /// A slab with these slots.
+    pub(super) fn of_slots(items: Vec<Option<T>>) -> Slab<T> {
+        let free = (0..).zip(&items).filter(|(_, item)| item.is_none()).map(|(id, _)| id).collect();
+        Slab { items, free }
+    }
+
+    pub(super) fn slots(&self) -> &[Option<T>] {
+        &self.items
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.items.len() - self.free.len()
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (u32, &T)> {
+        (0..).zip(&self.items).filter_map(|(id, item)| Some((id, item.as_ref()?)))
+    }
+
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (u32, &mut T)> {
+        (0..).zip(&mut self.items).filter_map(|(id, item)| Some((id, item.as_mut()?)))
+    }
+
+    /// What `convert` makes of each, under the same number.
+    pub(super) fn convert<U>(&self, mut convert: impl FnMut(&T) -> Option<U>) -> Slab<U> {
+        Slab::of_slots(self.items.iter().map(|item| convert(item.as_ref()?)).collect())
+    }
+
     pub(super) fn insert(&mut self, item: T) -> u32 {
         match self.free.pop() {
             Some(id) => {

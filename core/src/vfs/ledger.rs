@@ -1,8 +1,10 @@
 //! What the tree has spent of its quotas: every byte and node is taken here before it exists.
 
 use super::host::Charges;
+use super::tree::Weight;
 use super::{Errno, Pace, Quota};
-use crate::limits::Budget;
+use crate::error::Error;
+use crate::limits::{Budget, LimitKey};
 use std::sync::Arc;
 
 /// The quotas of one tree and what is in use of them.
@@ -21,6 +23,30 @@ pub(super) struct Ledger {
 impl Ledger {
     pub(super) fn new(quota: Quota, host: Arc<Budget>) -> Ledger {
         Ledger { quota, fs_bytes: 0, fs_nodes: 0, host, host_bytes: 0, charges: Charges::new(), pace: None }
+    }
+
+    /// Takes what a state holds, or nothing.
+    ///
+    /// # Errors
+    /// `snapshot_exceeds`.
+    pub(super) fn take_state(&mut self, weight: Weight) -> Result<(), Error> {
+        let needs = [
+            (LimitKey::FsBytes, self.fs_bytes + weight.fs_bytes, self.quota.fs_bytes),
+            (LimitKey::FsNodes, self.fs_nodes + weight.fs_nodes, self.quota.fs_nodes),
+            (LimitKey::FileBytes, weight.longest_file, self.quota.file_bytes),
+        ];
+        if let Some((limit, needed, allowed)) = needs.into_iter().find(|(_, needed, allowed)| needed > allowed) {
+            return Err(Error::SnapshotExceeds { limit, needed, allowed });
+        }
+        let used = self.host.used();
+        self.take_host(weight.host_bytes).map_err(|_| Error::SnapshotExceeds {
+            limit: LimitKey::HostBytes,
+            needed: used.saturating_add(weight.host_bytes),
+            allowed: self.host.limit(),
+        })?;
+        self.fs_bytes += weight.fs_bytes;
+        self.fs_nodes += weight.fs_nodes;
+        Ok(())
     }
 
     /// How many of `len` bytes may lie at `offset` of one file; `Fbig` when none may.

@@ -24,14 +24,18 @@ mod mounts;
 mod namespace;
 mod pace;
 mod resolve;
+mod state;
 #[cfg(test)]
 mod tests;
 mod tree;
+mod wire;
 
 pub(crate) use errno::Errno;
 pub(crate) use host::open_folder;
 pub(crate) use mounts::mount_points;
 pub(crate) use pace::Pace;
+pub(crate) use state::{Take, VfsState};
+pub(crate) use wire::{Caps, Malformed, Reader, malformed, put_count, put_flags, put_text, put_u8, put_u32, put_u64};
 
 use handles::{OpenDir, OpenFile, Slab};
 use host::Inodes;
@@ -131,9 +135,23 @@ pub(crate) enum SetTime {
 #[derive(Debug)]
 pub(crate) struct DirHandle(u32);
 
+impl DirHandle {
+    /// The number that a state knows it by.
+    pub(crate) fn number(&self) -> u32 {
+        self.0
+    }
+}
+
 /// An open file. Give it back with [`Vfs::close_file`].
 #[derive(Debug)]
 pub(crate) struct FileHandle(u32);
+
+impl FileHandle {
+    /// The number that a state knows it by.
+    pub(crate) fn number(&self) -> u32 {
+        self.0
+    }
+}
 
 /// What opening a path gave.
 #[derive(Debug)]

@@ -15,7 +15,7 @@ pub(super) struct MountId(pub(super) u32);
 
 /// Index of a point; 0 is `/`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct PointId(u32);
+pub(super) struct PointId(pub(super) u32);
 
 /// A directory that a walk stands in.
 #[derive(Clone)]
@@ -77,6 +77,55 @@ impl Namespace {
         let is_free = slot.is_none();
         slot.get_or_insert(mount);
         is_free
+    }
+
+    /// No points, not even the root, to be [appended](Namespace::append).
+    pub(super) fn empty() -> Namespace {
+        Namespace { points: Vec::new() }
+    }
+
+    /// Adds a point below one that is there, or one that nothing leads to; false when its name is
+    /// taken.
+    pub(super) fn append(&mut self, above: Option<(PointId, &str)>, mount: Option<MountId>) -> bool {
+        let point = PointId(self.points.len() as u32);
+        self.points.push(Point { children: BTreeMap::new(), mount });
+        match above {
+            Some((above, name)) => self.points[above.0 as usize].children.insert(name.into(), point).is_none(),
+            None => true,
+        }
+    }
+
+    /// Every point: what it lies below and is named there, and its mount.
+    pub(super) fn points(&self) -> Vec<(Option<(PointId, &str)>, Option<MountId>)> {
+        let mut points: Vec<_> = self.points.iter().map(|point| (None, point.mount)).collect();
+        for (above, point) in (0..).zip(&self.points) {
+            for (name, child) in &point.children {
+                points[child.0 as usize].0 = Some((PointId(above), &**name));
+            }
+        }
+        points
+    }
+
+    pub(super) fn has(&self, point: PointId) -> bool {
+        (point.0 as usize) < self.points.len()
+    }
+
+    /// Takes the path of a mount from it.
+    pub(super) fn give_up(&mut self, path: &GuestPath) -> Option<PointId> {
+        let point = self.point_of(path)?;
+        self.points[point.0 as usize].mount = None;
+        Some(point)
+    }
+
+    /// True when nothing needs a point: no mount has it, and none lies below it.
+    pub(super) fn is_idle(&self, point: PointId) -> bool {
+        let point = &self.points[point.0 as usize];
+        point.mount.is_none() && point.children.is_empty()
+    }
+
+    /// Makes a point one that nothing leads to; it keeps its number.
+    pub(super) fn cut(&mut self, above: PointId, name: &str) {
+        self.points[above.0 as usize].children.remove(name);
     }
 
     pub(super) fn point_of(&self, path: &GuestPath) -> Option<PointId> {

@@ -16,17 +16,15 @@ const FAR_FUTURE: Duration = Duration::from_secs(1 << 32);
 
 /// The clocks of one sandbox, as its policy asks for.
 pub(crate) fn clock(policy: policy::Clock) -> Arc<Clock> {
-    Arc::new(match policy {
-        policy::Clock::Real => Clock::Real { started: Instant::now() },
-        policy::Clock::Frozen { realtime_ns } => Clock::Frozen { realtime_ns, slept_ns: AtomicU64::new(0) },
-    })
+    Arc::new(Clock::going_on(policy, 0))
 }
 
 /// Where a sandbox's time comes from.
 #[derive(Debug)]
 pub(crate) enum Clock {
-    /// The host's wall clock, and the time since the sandbox was made.
-    Real { started: Instant },
+    /// The host's wall clock, and the time since the sandbox was made, added to what its guest has
+    /// seen before.
+    Real { started: Instant, before_ns: u64 },
     /// Stands still; sleeping moves it.
     Frozen { realtime_ns: u64, slept_ns: AtomicU64 },
 }
@@ -41,12 +39,27 @@ pub(super) enum Due {
 }
 
 impl Clock {
+    /// The clocks of a guest whose monotonic clock has shown `elapsed_ns`, and shall not go back.
+    pub(super) fn going_on(policy: policy::Clock, elapsed_ns: u64) -> Clock {
+        match policy {
+            policy::Clock::Real => Clock::Real { started: Instant::now(), before_ns: elapsed_ns },
+            policy::Clock::Frozen { realtime_ns } => {
+                Clock::Frozen { realtime_ns, slept_ns: AtomicU64::new(elapsed_ns) }
+            }
+        }
+    }
+
+    /// What the monotonic clock shows.
+    pub(super) fn elapsed_ns(&self) -> u64 {
+        self.reading_ns(ClockId::Monotonic)
+    }
+
     /// A clock's reading. The CPU-time clocks are the monotonic clock: fuel, not time, measures
     /// what a guest computes, and the host's own CPU time is none of its business.
     pub(super) fn reading_ns(&self, id: ClockId) -> u64 {
         match (id, self) {
             (ClockId::Realtime, _) => self.now_ns(),
-            (_, Clock::Real { started }) => nanoseconds(started.elapsed()),
+            (_, Clock::Real { started, before_ns }) => before_ns.saturating_add(nanoseconds(started.elapsed())),
             (_, Clock::Frozen { slept_ns, .. }) => slept_ns.load(Ordering::Relaxed),
         }
     }

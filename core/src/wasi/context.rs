@@ -78,14 +78,19 @@ impl WasiCtx {
     /// `environment_invalid`; `mount_invalid` when there are more mounts than `open_files` or
     /// `host_bytes` allow; `host_io` when the operating system gives no randomness.
     pub(crate) fn new(setup: Setup) -> crate::Result<WasiCtx> {
-        let Setup { args, env, mut vfs, clock, seed, stdin, limits, host_bytes, interrupt } = setup;
-        let output_bytes = limits.value(LimitKey::OutputBytes);
-        let mut table = Table::new(limits.value(LimitKey::OpenFiles), host_bytes.clone());
+        let mut table = Table::new(setup.limits.value(LimitKey::OpenFiles), setup.host_bytes.clone());
         let streams = [Descriptor::stdin(), Descriptor::stdout(), Descriptor::stderr()];
         for descriptor in streams {
             open(&mut table, "standard streams", descriptor)?;
         }
-        for (path, handle) in vfs.preopens() {
+        WasiCtx::over(setup, table, 0)
+    }
+
+    /// Goes on with these descriptors, and opens the mounts from `first_preopen` on.
+    pub(super) fn over(setup: Setup, mut table: Table, first_preopen: usize) -> crate::Result<WasiCtx> {
+        let Setup { args, env, mut vfs, clock, seed, stdin, limits, host_bytes, interrupt } = setup;
+        let output_bytes = limits.value(LimitKey::OutputBytes);
+        for (path, handle) in vfs.preopens_from(first_preopen) {
             open(&mut table, path.as_str(), Descriptor::preopen(path.as_str(), handle))?;
         }
         vfs.set_pace(Some(Box::new(Credit::new(interrupt.clone()))));
@@ -203,7 +208,7 @@ pub(super) fn close(vfs: &mut Vfs, descriptor: Descriptor) {
     match descriptor.kind {
         Kind::File(file) => vfs.close_file(file.handle),
         Kind::Dir(dir) => vfs.close_dir(dir.handle),
-        Kind::Stdin | Kind::Stdout | Kind::Stderr => {}
+        Kind::Stdin | Kind::Stdout | Kind::Stderr | Kind::Gone => {}
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::abi::{FdFlags, Rights};
 use crate::vfs::{DirHandle, Errno, FileHandle};
+use std::sync::Arc;
 
 /// An open descriptor.
 #[derive(Debug)]
@@ -22,6 +23,8 @@ pub(super) enum Kind {
     Stderr,
     File(File),
     Dir(Dir),
+    /// What it stood for was not restored. The number stays taken until the guest closes it.
+    Gone,
 }
 
 /// An open regular file.
@@ -39,7 +42,7 @@ pub(super) struct File {
 pub(super) struct Dir {
     pub(super) handle: DirHandle,
     /// Where the guest sees it, if it was there from the start.
-    pub(super) preopen: Option<Box<str>>,
+    pub(super) preopen: Option<Arc<str>>,
 }
 
 impl Descriptor {
@@ -66,6 +69,11 @@ impl Descriptor {
 
     fn stream(kind: Kind, base: Rights) -> Descriptor {
         Descriptor { kind, base, inheriting: Rights::NONE, flags: FdFlags::default() }
+    }
+
+    /// Whether nothing is behind it.
+    pub(super) fn is_gone(&self) -> bool {
+        matches!(self.kind, Kind::Gone)
     }
 
     /// The file, if this is one opened with `right`. Without it the answer is `denied`.

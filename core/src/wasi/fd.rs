@@ -28,6 +28,7 @@ impl WasiCtx {
             Kind::Stdin | Kind::Stdout | Kind::Stderr => STREAM,
             Kind::File(_) => FileType::RegularFile,
             Kind::Dir(_) => FileType::Directory,
+            Kind::Gone => return Err(Errno::Badf.into()),
         };
         let stat = abi::fdstat(filetype, descriptor.flags, descriptor.base, descriptor.inheriting);
         Ok(memory.write(out, &stat)?)
@@ -84,6 +85,7 @@ impl WasiCtx {
                 self.credit.spend(cost::DISK)?;
                 self.vfs.dir_stat(&dir.handle)?
             }
+            Kind::Gone => return Err(Errno::Badf.into()),
         };
         Ok(memory.write(out, &abi::filestat(&stat))?)
     }
@@ -100,7 +102,7 @@ impl WasiCtx {
         let (atim, mtim) = times(atim, mtim, flags)?;
         let descriptor = self.table.descriptor(fd)?;
         match &descriptor.kind {
-            Kind::Stdin | Kind::Stdout | Kind::Stderr => Err(Errno::Badf.into()),
+            Kind::Stdin | Kind::Stdout | Kind::Stderr | Kind::Gone => Err(Errno::Badf.into()),
             _ if !descriptor.base.contains(Rights::FD_FILESTAT_SET_TIMES) => Err(Errno::NotCapable.into()),
             Kind::File(file) => Ok(self.vfs.file_set_times(&file.handle, atim, mtim)?),
             Kind::Dir(dir) => Ok(self.vfs.dir_set_times(&dir.handle, atim, mtim)?),
@@ -130,8 +132,8 @@ impl WasiCtx {
 
     /// The last handle of a file that was removed on the host frees its content.
     fn pay_to_close(&mut self, fd: u32) -> Result<(), Failure> {
-        match &self.table.descriptor(fd)?.kind {
-            Kind::File(File { on_host: true, .. }) => Ok(self.credit.spend(cost::UNBOUNDED)?),
+        match self.table.descriptor(fd).map(|descriptor| &descriptor.kind) {
+            Ok(Kind::File(File { on_host: true, .. })) => Ok(self.credit.spend(cost::UNBOUNDED)?),
             _ => Ok(()),
         }
     }

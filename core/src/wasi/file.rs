@@ -48,7 +48,7 @@ impl WasiCtx {
                 self.move_to(fd, end)?;
                 len
             }
-            Kind::Stdout | Kind::Stderr | Kind::Dir(_) => return Err(Errno::Badf.into()),
+            Kind::Stdout | Kind::Stderr | Kind::Dir(_) | Kind::Gone => return Err(Errno::Badf.into()),
         };
         memory.write_u32(out, len)?;
         Ok(Read::Done)
@@ -95,7 +95,7 @@ impl WasiCtx {
                 self.move_to(fd, end)?;
                 len
             }
-            Kind::Stdin | Kind::Dir(_) => return Err(Errno::Badf.into()),
+            Kind::Stdin | Kind::Dir(_) | Kind::Gone => return Err(Errno::Badf.into()),
         };
         Ok(memory.write_u32(out, len)?)
     }

@@ -129,7 +129,7 @@ impl WasiCtx {
     /// What can be read at once; `None` if there may be something later.
     fn readable(&mut self, fd: u32) -> Result<Option<Room>, Errno> {
         let descriptor = self.table.descriptor(fd)?;
-        if matches!(descriptor.kind, Kind::Stdout | Kind::Stderr | Kind::Dir(_)) {
+        if matches!(descriptor.kind, Kind::Stdout | Kind::Stderr | Kind::Dir(_) | Kind::Gone) {
             return Err(Errno::Badf);
         }
         descriptor.require(Rights::POLL_FD_READWRITE | Rights::FD_READ)?;

@@ -14,16 +14,38 @@ const CHUNK_BYTES: usize = 64 << 10;
 
 /// A ChaCha20 stream (RFC 8439) of one sandbox.
 #[derive(Debug, Clone)]
-pub(super) struct Random(ChaCha20Rng);
+pub(super) struct Random {
+    stream: ChaCha20Rng,
+    /// What it is a function of; none when the operating system keyed it.
+    seed: Option<Seed>,
+}
+
+/// Where a seeded stream is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Position {
+    pub(super) seed: Seed,
+    /// How many words of 32 bits were taken from it.
+    pub(super) words: u128,
+}
+
+impl Position {
+    /// The stream repeats from here on.
+    pub(super) const END: u128 = 1 << 68;
+
+    /// The stream from here on.
+    pub(super) fn stream(self) -> Random {
+        let mut stream = ChaCha20Rng::from_seed(key(self.seed));
+        stream.set_word_pos(self.words);
+        Random { stream, seed: Some(self.seed) }
+    }
+}
 
 impl Random {
     /// A stream that is a function of the policy's seed, or one keyed by the operating system.
     pub(super) fn new(seed: Option<Seed>) -> Result<Random> {
         let mut key = [0; 32];
         match seed {
-            Some(Seed(seed)) => {
-                key.copy_from_slice(&Sha256::new().chain_update(DOMAIN).chain_update(seed.to_le_bytes()).finalize());
-            }
+            Some(seed) => key = self::key(seed),
             None => getrandom::fill(&mut key).map_err(|error| {
                 let source = match error.raw_os_error() {
                     Some(code) => std::io::Error::from_raw_os_error(code),
@@ -32,12 +54,21 @@ impl Random {
                 Error::host_io("reading the operating system's randomness")(source)
             })?,
         }
-        Ok(Random(ChaCha20Rng::from_seed(key)))
+        Ok(Random { stream: ChaCha20Rng::from_seed(key), seed })
+    }
+
+    /// Where the stream is, if it has a seed: another's key is nobody's to keep.
+    pub(super) fn position(&self) -> Option<Position> {
+        Some(Position { seed: self.seed?, words: self.stream.get_word_pos() })
     }
 
     fn fill(&mut self, bytes: &mut [u8]) {
-        self.0.fill_bytes(bytes);
+        self.stream.fill_bytes(bytes);
     }
+}
+
+fn key(Seed(seed): Seed) -> [u8; 32] {
+    Sha256::new().chain_update(DOMAIN).chain_update(seed.to_le_bytes()).finalize().into()
 }
 
 impl WasiCtx {

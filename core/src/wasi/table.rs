@@ -1,7 +1,7 @@
 //! The descriptor numbers of one guest.
 
 use super::descriptor::Descriptor;
-use crate::limits::Budget;
+use crate::limits::{Budget, LimitKey};
 use crate::vfs::Errno;
 use std::sync::Arc;
 
@@ -32,11 +32,39 @@ impl Table {
     }
 
     pub(super) fn descriptor(&self, fd: u32) -> Result<&Descriptor, Errno> {
-        self.slots.get(fd as usize).and_then(Option::as_ref).ok_or(Errno::Badf)
+        self.slots.get(fd as usize).and_then(Option::as_ref).filter(|found| !found.is_gone()).ok_or(Errno::Badf)
     }
 
     pub(super) fn descriptor_mut(&mut self, fd: u32) -> Result<&mut Descriptor, Errno> {
-        self.slots.get_mut(fd as usize).and_then(Option::as_mut).ok_or(Errno::Badf)
+        let found = self.slots.get_mut(fd as usize).and_then(Option::as_mut);
+        found.filter(|found| !found.is_gone()).ok_or(Errno::Badf)
+    }
+
+    /// Every number up to the highest that was taken, and what it stands for.
+    pub(super) fn slots(&self) -> &[Option<Descriptor>] {
+        &self.slots
+    }
+
+    /// A table of `count` numbers with the descriptors that `restore` gives.
+    ///
+    /// # Errors
+    /// The limit that does not allow them, what they need and what it allows.
+    pub(super) fn restored(
+        limit: u64,
+        host_bytes: Arc<Budget>,
+        count: usize,
+        restore: impl FnMut(usize) -> Option<Descriptor>,
+    ) -> Result<Table, (LimitKey, u64, u64)> {
+        let slots: Vec<_> = (0..count).map(restore).collect();
+        let open = slots.iter().flatten().count();
+        if open as u64 > limit {
+            return Err((LimitKey::OpenFiles, open as u64, limit));
+        }
+        let bytes = open as u64 * DESCRIPTOR_BYTES;
+        let used = host_bytes.used();
+        host_bytes.reserve(bytes).map_err(|_| (LimitKey::HostBytes, used.saturating_add(bytes), host_bytes.limit()))?;
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        Ok(Table { slots, open, lowest: 0, limit, host_bytes })
     }
 
     /// Makes sure that one more descriptor fits, before it is opened.
@@ -67,12 +95,12 @@ impl Table {
         self.host_bytes.release(DESCRIPTOR_BYTES);
     }
 
-    /// Frees a number; what it stood for is the caller's to close.
+    /// Frees a number; what it stood for is the caller's to close, if it is there still.
     pub(super) fn remove(&mut self, fd: u32) -> Result<Descriptor, Errno> {
         let descriptor = self.slots.get_mut(fd as usize).and_then(Option::take).ok_or(Errno::Badf)?;
         self.lowest = self.lowest.min(fd as usize);
         self.cancel(Vacancy(()));
-        Ok(descriptor)
+        if descriptor.is_gone() { Err(Errno::Badf) } else { Ok(descriptor) }
     }
 
     /// Moves `from` to the open number `to` and returns what `to` stood for, to be closed.

@@ -6,7 +6,7 @@ use std::hash::{BuildHasher as _, DefaultHasher, Hash as _, Hasher as _, RandomS
 /// Numbers that say which files are the same and nothing else. The host's own tell how its disk
 /// is used and in which order files were made; these are a hash of them (SipHash-1-3) under a key
 /// that every tree draws anew, or under the policy's seed, so that a seeded run repeats.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(in crate::vfs) struct Inodes {
     drawn: RandomState,
     seed: Option<u64>,
@@ -15,6 +15,10 @@ pub(in crate::vfs) struct Inodes {
 impl Inodes {
     pub(in crate::vfs) fn seeded(seed: u64) -> Inodes {
         Inodes { seed: Some(seed), ..Inodes::default() }
+    }
+
+    pub(in crate::vfs) fn seed(&self) -> Option<u64> {
+        self.seed
     }
 
     /// The number of a file. Two files share one with a probability of 2^-64.

@@ -10,6 +10,9 @@ mod overlay;
 mod pace;
 mod quotas;
 mod read_only;
+mod state;
+mod state_bytes;
+mod state_mounts;
 mod suite;
 mod suite_paths;
 

@@ -7,6 +7,7 @@
 use super::spare;
 use crate::vfs::ledger::Ledger;
 use crate::vfs::pace::cost;
+use crate::vfs::wire::{Malformed, Reader, malformed, put_bytes, put_count, put_u64};
 use crate::vfs::{Bytes, Errno};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -166,6 +167,33 @@ impl Chunks {
     /// Leaves the blocks to whoever made them: each costs nothing until it is written to.
     pub(super) fn disown(&mut self) {
         self.blocks.values_mut().for_each(|block| block.capacity = 0);
+    }
+
+    pub(super) fn encode(&self, out: &mut Vec<u8>) {
+        put_u64(out, self.size);
+        put_count(out, self.blocks.len());
+        for (index, block) in &self.blocks {
+            put_u64(out, *index);
+            put_u64(out, block.capacity);
+            put_bytes(out, &block.data);
+        }
+    }
+
+    pub(super) fn decode(from: &mut Reader<'_>) -> Result<Chunks, Malformed> {
+        let mut chunks = Chunks { size: from.counted()?, blocks: BTreeMap::new() };
+        for _ in 0..from.count(24)? {
+            let (index, capacity, data) = (from.u64()?, from.u64()?, from.content()?);
+            let is_after = chunks.blocks.last_key_value().is_none_or(|(last, _)| *last < index);
+            let room = index.checked_mul(CHUNK).and_then(|start| chunks.size.checked_sub(start));
+            let is_inside = room.is_some_and(|room| room > 0 && data.len() as u64 <= room.min(CHUNK));
+            let is_block = (SMALLEST_BLOCK..=CHUNK).contains(&capacity) && capacity.is_power_of_two();
+            let is_charged = capacity == 0 || (is_block && capacity >= data.len() as u64);
+            if !is_after || !is_inside || !is_charged {
+                return malformed("the content of a file is impossible");
+            }
+            chunks.blocks.insert(index, Block { capacity, data: Arc::new(data.to_vec()) });
+        }
+        Ok(chunks)
     }
 
     pub(super) fn release(self, ledger: &mut Ledger) {

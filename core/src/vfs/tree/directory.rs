@@ -1,6 +1,7 @@
 //! A directory: names to nodes, and the order in which they are listed.
 
 use super::node::NodeId;
+use crate::vfs::wire::{Malformed, Reader, malformed, put_count, put_flags, put_text, put_u64};
 use std::collections::{BTreeMap, btree_map};
 use std::sync::Arc;
 
@@ -124,6 +125,56 @@ impl Directory {
         for slot in self.by_name.values_mut() {
             (slot.original, slot.counted) = (true, false);
         }
+    }
+
+    pub(super) fn encode(&self, out: &mut Vec<u8>) {
+        put_u64(out, self.parent.ino());
+        put_u64(out, self.next_cookie);
+        put_flags(out, &[self.touched, self.start.is_some(), self.is_incomplete()]);
+        put_count(out, self.hidden().count());
+        for (name, is_dir) in self.hidden() {
+            put_flags(out, &[is_dir]);
+            put_text(out, name);
+        }
+        put_count(out, self.by_cookie.len());
+        for (cookie, (name, node)) in &self.by_cookie {
+            let slot = self.find(name);
+            put_u64(out, *cookie);
+            put_u64(out, node.ino());
+            put_flags(out, &[slot.is_some_and(|slot| slot.original), slot.is_some_and(|slot| slot.counted)]);
+            put_text(out, name);
+        }
+    }
+
+    pub(super) fn decode(from: &mut Reader<'_>, over_lower: bool) -> Result<Directory, Malformed> {
+        let mut directory = Directory { parent: NodeId::numbered(from.u64()?), ..Directory::new() };
+        let next_cookie = from.counted()?;
+        let [touched, has_start, is_incomplete] = from.flags()?;
+        directory.touched = touched;
+        let mut hidden = BTreeMap::new();
+        for _ in 0..from.count(6)? {
+            let [is_dir] = from.flags()?;
+            hidden.insert(Arc::from(from.name()?), is_dir);
+        }
+        if (is_incomplete && !(has_start && over_lower)) || (!hidden.is_empty() && !has_start) {
+            return malformed("a directory has a start that it cannot have");
+        }
+        directory.start = has_start.then(|| Box::new(Start { complete: !is_incomplete, hidden }));
+        for _ in 0..from.count(22)? {
+            let (cookie, node) = (from.u64()?, NodeId::numbered(from.u64()?));
+            let [original, counted] = from.flags()?;
+            let name: Arc<str> = from.name()?.into();
+            if cookie < directory.next_cookie || cookie >= next_cookie {
+                return malformed("the entries of a directory are not in order");
+            }
+            directory.next_cookie = cookie + 1;
+            directory.by_cookie.insert(cookie, (name.clone(), node));
+            if directory.by_name.insert(name, Slot { node, cookie, original, counted }).is_some() {
+                return malformed("a directory has a name twice");
+            }
+        }
+        directory.next_cookie = next_cookie;
+        Ok(directory)
     }
 
     /// True when the folder below may have this name and nobody has looked yet.

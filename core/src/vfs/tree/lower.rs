@@ -26,6 +26,11 @@ pub(super) struct LowerFolder {
 
 const MOST_RECENT: usize = 16;
 
+/// The host's device and inode number of a folder.
+pub(in crate::vfs) fn lower_identity(dir: &Dir) -> Result<(u64, u64), Errno> {
+    host::stat_dir(dir).map(|stat| (stat.dev, stat.ino))
+}
+
 impl LowerFolder {
     pub(super) fn new(root: Dir) -> LowerFolder {
         LowerFolder { root: Arc::new(root), recent: Vec::new() }

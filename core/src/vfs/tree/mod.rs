@@ -11,6 +11,8 @@ mod diff;
 mod directory;
 mod export;
 mod file;
+mod form;
+mod knit;
 mod lower;
 mod node;
 mod spare;
@@ -18,6 +20,7 @@ mod start;
 mod weight;
 
 pub(super) use diff::{Change, Differences};
+pub(super) use lower::lower_identity;
 pub(super) use node::NodeId;
 pub(super) use weight::Weight;
 
@@ -113,6 +116,11 @@ impl Tree {
     /// The state of the tree now.
     pub(super) fn layer(&self) -> &Arc<Layer> {
         &self.layer
+    }
+
+    /// The host's device and inode number of the folder below, if this is an overlay.
+    pub(super) fn lower_root(&self) -> Option<Result<(u64, u64), Errno>> {
+        Some(self.lower.as_ref()?.stat_root().map(|stat| (stat.dev, stat.ino)))
     }
 
     fn node(&self, id: NodeId) -> Result<&Node, Errno> {

@@ -14,8 +14,12 @@ pub(in crate::vfs) struct NodeId(u64);
 impl NodeId {
     pub(in crate::vfs) const ROOT: NodeId = NodeId(1);
 
-    pub(super) fn ino(self) -> u64 {
+    pub(in crate::vfs) fn ino(self) -> u64 {
         self.0
+    }
+
+    pub(in crate::vfs) fn numbered(number: u64) -> NodeId {
+        NodeId(number)
     }
 }
 
@@ -99,6 +103,26 @@ pub(super) struct Nodes {
 impl Nodes {
     pub(super) fn new() -> Nodes {
         Nodes { by_id: BTreeMap::new(), next: NodeId::ROOT }
+    }
+
+    /// No nodes, to be [appended](Nodes::append); new ones are numbered from `next` on.
+    pub(super) fn starting_at(next: NodeId) -> Nodes {
+        Nodes { by_id: BTreeMap::new(), next }
+    }
+
+    /// The number of the next new node.
+    pub(super) fn next(&self) -> NodeId {
+        self.next
+    }
+
+    /// Adds a node that has a number; false unless it is above all before and below the next.
+    pub(super) fn append(&mut self, id: NodeId, node: Node) -> bool {
+        let after = self.by_id.last_key_value().map_or(NodeId(0), |(last, _)| *last);
+        let is_next = after < id && id < self.next;
+        if is_next {
+            self.by_id.insert(id, Box::new(node));
+        }
+        is_next
     }
 
     /// A node without a name.

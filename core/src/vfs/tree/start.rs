@@ -44,7 +44,7 @@ impl Layer {
         self
     }
 
-    fn entries_of(&self, dir: NodeId) -> Vec<(Arc<str>, NodeId)> {
+    pub(super) fn entries_of(&self, dir: NodeId) -> Vec<(Arc<str>, NodeId)> {
         match self.nodes.find(dir).map(|node| &node.body) {
             Ok(Body::Dir(directory)) => directory.entries().map(|(name, slot)| (name.clone(), slot.node)).collect(),
             _ => Vec::new(),

@@ -16,6 +16,15 @@ pub(in crate::vfs) struct Weight {
     pub(in crate::vfs) longest_file: u64,
 }
 
+impl Weight {
+    pub(in crate::vfs) fn add(&mut self, other: Weight) {
+        self.fs_bytes += other.fs_bytes;
+        self.fs_nodes += other.fs_nodes;
+        self.host_bytes += other.host_bytes;
+        self.longest_file = self.longest_file.max(other.longest_file);
+    }
+}
+
 impl Layer {
     /// What a sandbox is charged for it. Counted once per change.
     pub(in crate::vfs) fn weight(&self) -> Weight {
