@@ -118,6 +118,9 @@ codes! {
     /// The session has ended: a limit, a trap, a cancellation or its age ended its guest.
     session_ended = 401, SessionEnded, Usage, "Make a new sandbox, or restore a snapshot; files of this one can still be read.";
 
+    /// A pool holds as many sandboxes as it may, and none came back in the time to wait.
+    pool_busy = 402, PoolBusy, Usage, "Wait longer with `acquire_within`, or raise the cap that the message names.";
+
     /// A defect of sandcell.
     internal = 900, Internal, Internal, "Please report this with the message and the program.";
 }
