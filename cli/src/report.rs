@@ -185,6 +185,7 @@ mod tests {
             stderr: Vec::new(),
             stderr_truncated: false,
             result: None,
+            result_truncated: false,
             artifacts: Vec::new(),
             files: sandcell::FilesDiff::default(),
             denials: Vec::new(),

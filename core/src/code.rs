@@ -120,6 +120,8 @@ codes! {
 
     /// A snapshot holds more memory, files or descriptors than a limit of its new sandbox allows.
     snapshot_exceeds = 503, SnapshotExceeds, Usage, "Raise the limit that the message names.";
+    /// A pool holds as many sandboxes as it may, and none came back in the time to wait.
+    pool_busy = 402, PoolBusy, Usage, "Wait longer with `acquire_within`, or raise the cap that the message names.";
 
     /// A defect of sandcell.
     internal = 900, Internal, Internal, "Please report this with the message and the program.";

@@ -189,12 +189,48 @@ pub enum Error {
         /// Why.
         reason: &'static str,
     },
+    /// A pool holds as many sandboxes as it may.
+    #[error("the pool is busy: `{cap}` ({allowed}) admits no further sandbox; waited {waited_ms} ms")]
+    PoolBusy {
+        /// Which cap is reached.
+        cap: PoolCap,
+        /// What the cap allows.
+        allowed: u64,
+        /// How long was waited.
+        waited_ms: u64,
+    },
     /// A defect of sandcell.
     #[error("internal error: {reason}")]
     Internal {
         /// What was found.
         reason: String,
     },
+}
+
+/// What bounds the number of sandboxes of a [`Pool`](crate::Pool).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PoolCap {
+    /// The cap on their number.
+    MaxSandboxes,
+    /// The cap on what they may take in sum.
+    MaxHostBytes,
+}
+
+impl PoolCap {
+    /// The cap's name in every language.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            PoolCap::MaxSandboxes => "max_sandboxes",
+            PoolCap::MaxHostBytes => "max_host_bytes",
+        }
+    }
+}
+
+impl std::fmt::Display for PoolCap {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
 }
 
 impl Error {
@@ -224,6 +260,7 @@ impl Error {
             Error::SignalHandlersReplaced { .. } => Code::SignalHandlersReplaced,
             Error::HostExhausted { .. } => Code::HostExhausted,
             Error::SandboxUnusable { .. } => Code::SandboxUnusable,
+            Error::PoolBusy { .. } => Code::PoolBusy,
             Error::Internal { .. } => Code::Internal,
         }
     }
