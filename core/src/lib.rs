@@ -29,9 +29,13 @@ mod memory;
 mod outcome;
 mod policy;
 mod sandbox;
+#[cfg_attr(not(test), allow(dead_code, unused_imports, reason = "groundwork of snapshots, which use it next"))]
+mod snapshot;
 mod store;
 mod vfs;
 mod wasi;
+#[cfg_attr(not(test), allow(dead_code, unused_imports, reason = "groundwork of snapshots, which use it next"))]
+mod wire;
 
 pub use code::{Class, Code};
 pub use engine::{CacheDir, Engine, EngineBuilder};
@@ -42,3 +46,11 @@ pub use outcome::{Artifact, Denial, FilesDiff, Outcome, Status, TrapReason, Usag
 pub use policy::{Access, Clock, GuestPath, Mount, Policy, Seed};
 pub use sandbox::{CancelHandle, Program, Sandbox, SandboxBuilder};
 pub use wasi::Stdin;
+pub use wire::Key as SnapshotKey;
+
+/// What the fuzz targets call; no part of the library.
+#[doc(hidden)]
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing {
+    pub use crate::snapshot::snapshot_reader;
+}
