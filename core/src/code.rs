@@ -92,7 +92,6 @@ codes! {
     export_missing = 202, ExportMissing, Module, "A command exports `_start`; a reactor exports `memory`, `host_alloc`, `turn` and `run`.";
     /// The module is larger than `module_bytes`, or asks at start for more than a limit allows.
     module_exceeds = 203, ModuleExceeds, Module, "Raise the limit that the message names, or use a smaller module.";
-
     /// The module's state cannot be saved and given to another instance, so no image can be made of it.
     module_not_imageable = 204, ModuleNotImageable, Module, "Change what the message names, or run the module as a command.";
 
@@ -108,20 +107,30 @@ codes! {
     signal_handlers_replaced = 304, SignalHandlersReplaced, Host, "Enable faulthandler and crash reporters before making the Engine, or make it with `explicit_traps`.";
     /// The machine cannot give what the engine needs: address space, memory or a stack.
     host_exhausted = 305, HostExhausted, Host, "Close sandboxes, or raise the process's limits on memory and mappings.";
-
+    /// An image archive was made for another engine, processor or version of the format.
+    image_mismatch = 306, ImageMismatch, Host, "Export the image again on a machine and with a version like this one, or build it here.";
     /// The setup code of an image raised, exited or took too long.
     image_setup_failed = 307, ImageSetupFailed, Usage, "Correct the setup code; the message ends with its traceback.";
+    /// An image archive does not have the digest or the key that the importer trusts.
+    image_untrusted = 308, ImageUntrusted, Usage, "Compare the archive's SHA-256 with its publisher's, or give the key that it was exported with.";
+    /// An image is larger than `image_bytes` allows.
+    image_exceeds = 309, ImageExceeds, Usage, "Raise the limit that the message names, or import a smaller image.";
 
     /// The sandbox cannot run: an earlier run of it is still under way, or ended abnormally.
     sandbox_unusable = 400, SandboxUnusable, Usage, "Wait for the run to end, or make a new sandbox.";
-
     /// The session has ended: a limit, a trap, a cancellation or its age ended its guest.
     session_ended = 401, SessionEnded, Usage, "Make a new sandbox, or restore a snapshot; files of this one can still be read.";
-
-    /// A snapshot holds more memory, files or descriptors than a limit of its new sandbox allows.
-    snapshot_exceeds = 503, SnapshotExceeds, Usage, "Raise the limit that the message names.";
     /// A pool holds as many sandboxes as it may, and none came back in the time to wait.
     pool_busy = 402, PoolBusy, Usage, "Wait longer with `acquire_within`, or raise the cap that the message names.";
+
+    /// The bytes are not a snapshot, or one that was truncated, damaged or contradicts itself.
+    snapshot_invalid = 500, SnapshotInvalid, Usage, "Restore another copy of the snapshot; this one cannot be repaired.";
+    /// A snapshot of another image, engine, processor or version of the format.
+    snapshot_mismatch = 501, SnapshotMismatch, Usage, "Restore it with the image, version and kind of machine that it was taken on.";
+    /// A snapshot was not sealed with the key that was given, or needs one.
+    snapshot_forged = 502, SnapshotForged, Usage, "Give the key that the snapshot was taken with, and no key for one without.";
+    /// A snapshot, or the memory in it, is larger than a limit allows.
+    snapshot_exceeds = 503, SnapshotExceeds, Usage, "Raise the limit that the message names.";
 
     /// A defect of sandcell.
     internal = 900, Internal, Internal, "Please report this with the message and the program.";

@@ -129,16 +129,6 @@ pub enum Error {
         /// What ended it.
         reason: String,
     },
-    /// A snapshot holds more than a limit of its new sandbox allows.
-    #[error("the snapshot needs {needed} {unit} where `{limit}` allows {allowed}", unit = .limit.unit().as_str())]
-    SnapshotExceeds {
-        /// Which limit.
-        limit: LimitKey,
-        /// What the snapshot needs.
-        needed: u64,
-        /// What the limit allows.
-        allowed: u64,
-    },
     /// No image of this name has been built.
     #[error("image `{name}` has not been built")]
     ImageMissing {
@@ -199,6 +189,66 @@ pub enum Error {
         /// How long was waited.
         waited_ms: u64,
     },
+    /// An image archive does not fit here.
+    #[error("the archive of image `{name}` is of another {what}: {found}, where {expected} is needed")]
+    ImageMismatch {
+        /// The image's name.
+        name: String,
+        /// What differs: version, engine, baseline, compression.
+        what: &'static str,
+        /// What is needed here.
+        expected: String,
+        /// What the archive has.
+        found: String,
+    },
+    /// An image archive is not the one that the importer trusts.
+    #[error("the image archive is not trusted: {reason}")]
+    ImageUntrusted {
+        /// What does not agree.
+        reason: &'static str,
+    },
+    /// An image is larger than a limit allows.
+    #[error("the image needs {needed} {unit} where `{limit}` allows {allowed}", unit = .limit.unit().as_str())]
+    ImageExceeds {
+        /// Which limit.
+        limit: LimitKey,
+        /// What the image needs.
+        needed: u64,
+        /// What the limit allows.
+        allowed: u64,
+    },
+    /// The bytes are not a usable snapshot.
+    #[error("the snapshot is invalid: {reason}")]
+    SnapshotInvalid {
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The snapshot was taken of something else.
+    #[error("the snapshot is of another {what}: {found}, where {expected} is needed")]
+    SnapshotMismatch {
+        /// What differs: version, image, engine, architecture, compression.
+        what: &'static str,
+        /// What is needed here.
+        expected: String,
+        /// What the snapshot has.
+        found: String,
+    },
+    /// The snapshot was not sealed with this key.
+    #[error("the snapshot is not trusted: {reason}")]
+    SnapshotForged {
+        /// What does not agree.
+        reason: &'static str,
+    },
+    /// The snapshot is larger than a limit allows.
+    #[error("the snapshot needs {needed} {unit} where `{limit}` allows {allowed}", unit = .limit.unit().as_str())]
+    SnapshotExceeds {
+        /// Which limit.
+        limit: LimitKey,
+        /// What the snapshot needs.
+        needed: u64,
+        /// What the limit allows.
+        allowed: u64,
+    },
     /// A defect of sandcell.
     #[error("internal error: {reason}")]
     Internal {
@@ -252,7 +302,6 @@ impl Error {
             Error::ModuleNotImageable { .. } => Code::ModuleNotImageable,
             Error::ImageSetupFailed { .. } => Code::ImageSetupFailed,
             Error::SessionEnded { .. } => Code::SessionEnded,
-            Error::SnapshotExceeds { .. } => Code::SnapshotExceeds,
             Error::ImageMissing { .. } => Code::ImageMissing,
             Error::ImageDamaged { .. } => Code::ImageDamaged,
             Error::CacheUnwritable { .. } => Code::CacheUnwritable,
@@ -261,6 +310,13 @@ impl Error {
             Error::HostExhausted { .. } => Code::HostExhausted,
             Error::SandboxUnusable { .. } => Code::SandboxUnusable,
             Error::PoolBusy { .. } => Code::PoolBusy,
+            Error::ImageMismatch { .. } => Code::ImageMismatch,
+            Error::ImageUntrusted { .. } => Code::ImageUntrusted,
+            Error::ImageExceeds { .. } => Code::ImageExceeds,
+            Error::SnapshotInvalid { .. } => Code::SnapshotInvalid,
+            Error::SnapshotMismatch { .. } => Code::SnapshotMismatch,
+            Error::SnapshotForged { .. } => Code::SnapshotForged,
+            Error::SnapshotExceeds { .. } => Code::SnapshotExceeds,
             Error::Internal { .. } => Code::Internal,
         }
     }

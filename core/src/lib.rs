@@ -30,9 +30,13 @@ mod outcome;
 mod policy;
 mod pool;
 mod sandbox;
+#[cfg_attr(not(test), allow(dead_code, unused_imports, reason = "groundwork of snapshots, which use it next"))]
+mod snapshot;
 mod store;
 mod vfs;
 mod wasi;
+#[cfg_attr(not(test), allow(dead_code, unused_imports, reason = "groundwork of snapshots, which use it next"))]
+mod wire;
 
 pub use code::{Class, Code};
 pub use engine::{CacheDir, Engine, EngineBuilder};
@@ -44,3 +48,11 @@ pub use policy::{Access, Clock, GuestPath, Mount, Policy, Seed};
 pub use pool::{Pool, PoolBuilder, PoolMetrics, Pooled};
 pub use sandbox::{CancelHandle, Program, Sandbox, SandboxBuilder};
 pub use wasi::Stdin;
+pub use wire::Key as SnapshotKey;
+
+/// What the fuzz targets call; no part of the library.
+#[doc(hidden)]
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing {
+    pub use crate::snapshot::snapshot_reader;
+}

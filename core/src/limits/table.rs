@@ -116,6 +116,12 @@ limits! {
     lifetime_ms, LifetimeMs, Milliseconds, 24 * 3_600_000, 1 ..= 365 * 24 * 3_600_000;
     /// Size of a module that is given as bytes. A larger one is refused before it is parsed.
     module_bytes, ModuleBytes, Bytes, 64 * MIB, 8 ..= 4 * GIB;
+    /// Size of an image archive, and of everything that it unpacks to. A larger one is refused before
+    /// it is unpacked.
+    image_bytes, ImageBytes, Bytes, 4 * GIB, 64 * KIB ..= 1 << 40;
+    /// Size of a snapshot's byte form, and of the files in memory that it brings along. A larger one
+    /// is neither written nor read; its linear memory counts against `memory_bytes`.
+    snapshot_bytes, SnapshotBytes, Bytes, GIB, 4 * KIB ..= 1 << 40;
 }
 
 impl LimitKey {

@@ -5,7 +5,7 @@ import sys
 
 # Found by trying: pure Python calls take only heap, but freeing the traceback of a much deeper
 # stack overflows the machine's.
-_MOST_RECURSION = 100_000
+_MOST_RECURSION = 30_000
 _NO_THREADS = "threads cannot be started in this sandbox"
 _NO_PROCESSES = "processes cannot be started in this sandbox"
 
