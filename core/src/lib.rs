@@ -30,7 +30,6 @@ mod outcome;
 mod policy;
 mod pool;
 mod sandbox;
-#[cfg_attr(not(test), allow(dead_code, unused_imports, reason = "groundwork of snapshots, which use it next"))]
 mod snapshot;
 mod store;
 mod vfs;
@@ -41,12 +40,13 @@ mod wire;
 pub use code::{Class, Code};
 pub use engine::{CacheDir, Engine, EngineBuilder};
 pub use error::{Error, PoolCap, Result};
-pub use image::{Image, ImageInfo, Progress, Recipe, Source, Stage};
+pub use image::{Derivation, Image, ImageInfo, Progress, Recipe, Source, Stage};
 pub use limits::{LimitKey, Limits, Unit};
 pub use outcome::{Artifact, Denial, FilesDiff, Outcome, Status, TrapReason, Usage};
 pub use policy::{Access, Clock, GuestPath, Mount, Policy, Seed};
 pub use pool::{Pool, PoolBuilder, PoolMetrics, Pooled};
 pub use sandbox::{CancelHandle, Program, Sandbox, SandboxBuilder};
+pub use snapshot::Snapshot;
 pub use wasi::Stdin;
 pub use wire::Key as SnapshotKey;
 

@@ -3,12 +3,13 @@
 use super::cpython;
 use super::{Driver, GlobalValue, Reactor, Warm};
 use crate::error::{Error, Result};
-use crate::memory::{SlotPool, Watch};
+use crate::memory::{MemoryImage, SlotPool, Watch};
 use crate::store::{self, State};
 use crate::wasi::{self, WasiCtx};
 use crate::{LimitKey, Limits};
 use std::future::{Future, poll_fn};
 use std::pin::pin;
+use std::sync::Arc;
 use wasmtime::{Instance, Memory, ModuleExport, Store, WasmParams, WasmResults};
 
 /// A reactor between turns.
@@ -20,6 +21,8 @@ pub(crate) struct Live {
     memory: Memory,
     driver: Driver,
     reactor: Reactor,
+    started_as: Arc<MemoryImage>,
+    at_rest: Vec<GlobalValue>,
 }
 
 /// What came of one turn.
@@ -104,7 +107,7 @@ impl Live {
             let set = global.and_then(|global| global.set(&mut store, value.to_val()).ok());
             set.ok_or_else(|| internal("a global of the image does not fit its module"))?;
         }
-        Ok(Live { watch, store, instance, memory, driver: warm.driver, reactor: reactor.clone() })
+        Ok(Live { watch, store, instance, memory, driver: warm.driver, reactor: reactor.clone(), started_as: warm.memory.clone(), at_rest: warm.globals.clone() })
     }
 
     /// Gives the guest one turn. `most` bounds the answer that is read.
@@ -181,6 +184,22 @@ impl Live {
 
     pub(crate) fn state(&self) -> &State {
         self.store.data()
+    }
+
+    /// The image that its memory started as.
+    pub(crate) fn started_as(&self) -> &Arc<MemoryImage> {
+        &self.started_as
+    }
+
+    /// Puts the guest's own stack pointer and the like back to where they are between turns, for
+    /// one that was stopped in the middle of its code.
+    pub(crate) fn rest(&mut self) {
+        for (export, value) in self.reactor.globals().iter().zip(&self.at_rest) {
+            let global = self.instance.get_module_export(&mut self.store, export);
+            if let Some(global) = global.and_then(wasmtime::Extern::into_global) {
+                let _ = global.set(&mut self.store, value.to_val());
+            }
+        }
     }
 
     /// Linear memory as it is now.

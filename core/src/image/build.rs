@@ -1,7 +1,7 @@
 //! Building an image: verify the source, instrument, compile once, warm up, save.
 
 use super::instrument::{self, NotImageable};
-use super::manifest::{self, FILES, KIND, MANIFEST, MEMORY, Manifest};
+use super::manifest::{self, FILES, KIND, MANIFEST, MEMORY, Manifest, STATE};
 use super::warm_up::{Surroundings, WarmUp};
 use super::{Image, Progress, Recipe, Stage, files, load};
 use crate::engine::{Cache, Code, Digest, Engine, Sealed, Start, write_private, write_private_sparse};
@@ -110,6 +110,8 @@ pub(super) fn install(
     report: &mut Reporter<'_>,
 ) -> Result<()> {
     let text = serde_json::to_vec(manifest).map_err(|error| Error::Internal { reason: error.to_string() })?;
+    let mut state = Vec::new();
+    live.state().wasi.capture().into_start().encode(&mut state);
     let total = (files.len() + live.memory().len()) as u64;
     report(Progress { stage: Stage::Install, done: 0, total });
     cache.build(KIND, digest, |folder| {
@@ -120,6 +122,7 @@ pub(super) fn install(
         };
         add(MANIFEST, write_private(&folder.join(MANIFEST), &text))?;
         add(FILES, write_private(&folder.join(FILES), files))?;
+        add(STATE, write_private(&folder.join(STATE), &state))?;
         add(MEMORY, write_private_sparse(&folder.join(MEMORY), live.memory()))?;
         Ok(digests)
     })?;

@@ -1,12 +1,15 @@
 //! Finding, loading, listing, verifying and removing images.
 
-use super::manifest::{FILES, KIND, MANIFEST, MEMORY, Manifest};
-use super::{Image, ImageInfo, Inner, Invocation, Kind, files, name};
+use super::manifest::{FILES, KIND, MANIFEST, MEMORY, Manifest, STATE};
+use super::{Image, ImageFiles, ImageInfo, Inner, Invocation, Kind, files, name};
 use crate::engine::{Cache, Digest, Engine, Sealed, Start, write_private};
 use crate::error::{Error, Result};
 use crate::guest::{Reactor, Warm};
 use crate::memory::MemoryImage;
+use crate::vfs::Caps;
+use crate::wasi::WasiState;
 use std::fs;
+use std::io::Read as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -25,11 +28,24 @@ pub(super) fn load(engine: &Engine, name: &str) -> Result<Image> {
     let memory = sealed.file(MEMORY).map_err(damaged)?;
     let memory = MemoryImage::of_sealed(memory).map_err(|error| damaged(format!("{MEMORY}: {error}")))?;
     let (exports, globals): (Vec<_>, Vec<_>) = manifest.globals.into_iter().unzip();
+    let wasi = state(&sealed, &files).map_err(damaged)?;
     let reactor = Reactor::link(code, &exports)?;
     sealed.touch();
-    let kind = Kind::Reactor { reactor, warm: Warm { memory, globals, driver: manifest.driver } };
+    let kind = Kind::Reactor { reactor, warm: Warm { memory, globals, driver: manifest.driver }, wasi };
     let invocation = Invocation { argv0: manifest.argv0, scripts: manifest.scripts, env: manifest.env };
     Ok(Image { inner: Arc::new(Inner { engine: engine.clone(), info, kind, invocation, files }) })
+}
+
+/// The file tree and the descriptors that every guest starts with.
+fn state(sealed: &Sealed, files: &ImageFiles) -> Result<WasiState, String> {
+    let mut bytes = Vec::new();
+    let read = sealed.file(STATE)?.read_to_end(&mut bytes);
+    read.map_err(|error| format!("{STATE}: {error}"))?;
+    // What the cache vouches for may be as large as it is.
+    let caps = Caps { nodes: 1 << 24, content_bytes: 1 << 32, descriptors: 1 << 16 };
+    let mut wasi = WasiState::decode(&bytes, caps).map_err(|error| format!("{STATE}: {error}"))?;
+    wasi.hand_in(files.mounts()).map_err(|error| error.to_string())?;
+    Ok(wasi)
 }
 
 pub(super) fn list(engine: &Engine) -> Result<Vec<ImageInfo>> {

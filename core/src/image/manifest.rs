@@ -64,7 +64,7 @@ pub(super) struct ManifestFile {
 }
 
 /// Changes whenever the same recipe gives another image: how modules are instrumented, what is saved.
-const FORMAT: &[u8] = b"2";
+pub(super) const FORMAT: &[u8] = b"3";
 
 /// What an image of this recipe is called in the cache.
 pub(super) fn digest(engine: &Engine, recipe: &Recipe) -> Result<Digest> {

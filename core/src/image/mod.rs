@@ -13,14 +13,17 @@ mod progress;
 mod recipe;
 mod warm_up;
 
+pub use derive::Derivation;
 pub use progress::{Progress, Stage};
 pub use recipe::{Recipe, Source};
 
-use crate::engine::Engine;
+use crate::engine::{Digest, Engine, Machine, Start};
+use crate::memory::MemoryImage;
 use crate::error::Result;
 use crate::guest::{Guest, Reactor, Warm};
 use crate::policy::{Access, GuestPath};
 use crate::vfs::{self, Bytes, MountPoint};
+use crate::wasi::WasiState;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -46,7 +49,7 @@ pub(crate) enum Kind {
     /// Each run instantiates the module.
     Command(Guest),
     /// Each sandbox is a copy-on-write fork of a warm guest.
-    Reactor { reactor: Reactor, warm: Warm },
+    Reactor { reactor: Reactor, warm: Warm, wasi: WasiState },
 }
 
 /// What is known of a built image.
@@ -138,6 +141,15 @@ impl Image {
         build::build(engine, recipe, unpacked, progress)
     }
 
+    /// Derives an image from this one: a fork of it with more files, in which more code has run, such
+    /// as imports. It shares the compiled code, so it is made in the time that the code takes.
+    ///
+    /// # Errors
+    /// `image_setup_failed` with the traceback; `guest_path_invalid`, `cache_unwritable`, `host_io`.
+    pub fn derive(&self, name: &str, derivation: &Derivation, progress: &mut dyn FnMut(Progress)) -> Result<Image> {
+        derive::derive(self, name, derivation, progress)
+    }
+
     /// An image of one command module: any program compiled for wasm32-wasip1, as binary or as
     /// WebAssembly text. Its compiled code is kept in the engine's cache.
     ///
@@ -192,6 +204,21 @@ impl Image {
 
     pub(crate) fn kind(&self) -> &Kind {
         &self.inner.kind
+    }
+
+    /// Its content address; none for a module that is not cached as an image.
+    pub(crate) fn digest(&self) -> Option<Digest> {
+        match self.inner.kind {
+            Kind::Command(_) => None,
+            Kind::Reactor { .. } => Digest::parse(&self.inner.info.digest),
+        }
+    }
+
+    /// Gives back what is kept for guests that start as `memory`.
+    pub(crate) fn forget_memory(&self, memory: &Arc<MemoryImage>) {
+        if let Ok(Machine { slots: Some(slots), .. }) = self.inner.engine.machine(Start::Image) {
+            slots.forget(memory);
+        }
     }
 
     pub(crate) fn invocation(&self) -> &Invocation {

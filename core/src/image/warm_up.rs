@@ -1,16 +1,16 @@
 //! Warming a reactor up: what runs once, so that no fork has to run it.
 
-use super::ImageFiles;
+use super::{Image, ImageFiles, Kind};
 use super::instrument::START;
 use super::recipe::DriverKind;
 use crate::error::{Error, Result};
 use crate::guest::{Answer, Broken, Driver, Live, Reactor, Turn, Warm};
 use crate::limits::{Budget, LimitKey, Limits};
 use crate::memory::MemoryImage;
-use crate::policy::Clock;
+use crate::policy::{Clock, GuestPath};
 use crate::store::{self, Halt, block_on, drive};
-use crate::vfs::{self, Quota, Vfs};
-use crate::wasi::{self, Interrupt, Setup, Stdin, WasiCtx};
+use crate::vfs::{self, Quota, Take, Vfs};
+use crate::wasi::{self, Grants, Interrupt, Setup, Stdin, WasiCtx};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -60,9 +60,32 @@ impl WarmUp {
         Ok(warm_up)
     }
 
-    /// Goes on from a warm guest.
-    pub(super) fn from_live(name: &str, live: Live, interrupt: Arc<Interrupt>) -> WarmUp {
-        WarmUp { name: name.to_owned(), live, interrupt }
+    /// Goes on from the warm guest of an image.
+    pub(super) fn from_image(base: &Image, name: &str) -> Result<WarmUp> {
+        let Kind::Reactor { reactor, warm, wasi } = base.kind() else {
+            return Err(crate::snapshot::not_a_session(base));
+        };
+        let interrupt = Arc::new(Interrupt::start(DEADLINE));
+        let limits = limits()?;
+        let grants = Grants {
+            args: Vec::new(),
+            env: Vec::new(),
+            mounts: Vec::new(),
+            clock: Clock::Real,
+            seed: None,
+            stdin: Stdin::empty(),
+            limits: limits.clone(),
+            host_bytes: Arc::new(Budget::new(limits.value(LimitKey::HostBytes))),
+            interrupt: Arc::clone(&interrupt),
+        };
+        let wasi = WasiCtx::restore(wasi, grants, Take::Start)?;
+        let live = Live::start(reactor, warm, wasi, &limits)?;
+        Ok(WarmUp { name: name.to_owned(), live, interrupt })
+    }
+
+    /// Puts a file into the guest's tree.
+    pub(super) fn write_file(&mut self, path: &GuestPath, content: &[u8]) -> Result<()> {
+        self.live.store().data_mut().wasi.vfs().write_file(path, content)
     }
 
     /// Runs the driver's source in the interpreter and finds its `turn`.
@@ -88,7 +111,8 @@ print(id(module.turn), flush=True)
         if self.live.driver() == Driver::Own {
             return self.own_turn(code).map(drop);
         }
-        let request = format!("{{\"name\": \"<setup>\"}}\n{code}");
+        // A fork of an image is seeded before anything else runs in it.
+        let request = format!("f{{\"name\": \"<setup>\"}}\n{code}");
         let turn = self.step(async |live| live.turn(request.as_bytes(), ANSWER_BYTES).await);
         let streams = self.live.store().data_mut().wasi.end_run();
         let answer = match turn? {
@@ -108,7 +132,7 @@ print(id(module.turn), flush=True)
 
     /// Leaves nothing behind that two forks must not share, and gives the guest back.
     pub(super) fn finish(mut self) -> Result<Live> {
-        if let Driver::Cpython { .. } = self.live.driver() {
+        if self.live.has_driver() {
             self.step(async |live| live.forget_sqlite_random().await)?;
             self.own_turn("exec('import _sandcell; _sandcell.freeze()', {})")?;
         }

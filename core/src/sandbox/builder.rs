@@ -7,22 +7,37 @@ use crate::guest::Live;
 use crate::image::{Image, Kind};
 use crate::limits::{Budget, LimitKey, Limits};
 use crate::policy::Policy;
-use crate::vfs::{self, MountPoint, Quota, Vfs};
-use crate::wasi::{self, Interrupt, Setup, Stdin, WasiCtx};
+use crate::snapshot::Snapshot;
+use crate::vfs::{self, MountPoint, Quota, Take, Vfs};
+use crate::wasi::{self, Clock, Grants, Interrupt, Stdin, WasiCtx};
 use std::sync::Arc;
 use std::time::Duration;
 
 /// Settings of a [`Sandbox`] to be made.
 #[derive(Debug, Clone)]
 pub struct SandboxBuilder {
-    image: Image,
+    origin: Origin,
     policy: Policy,
     limits: Limits,
+    reseed: bool,
+}
+
+/// What a sandbox starts from.
+#[derive(Debug, Clone)]
+enum Origin {
+    Image(Image),
+    Snapshot(Snapshot),
 }
 
 impl SandboxBuilder {
     pub(super) fn new(image: &Image) -> SandboxBuilder {
-        SandboxBuilder { image: image.clone(), policy: Policy::new(), limits: Limits::new() }
+        let origin = Origin::Image(image.clone());
+        SandboxBuilder { origin, policy: Policy::new(), limits: Limits::new(), reseed: false }
+    }
+
+    pub(crate) fn from_snapshot(snapshot: &Snapshot) -> SandboxBuilder {
+        let (policy, limits) = (snapshot.policy().clone(), snapshot.limits().clone());
+        SandboxBuilder { origin: Origin::Snapshot(snapshot.clone()), policy, limits, reseed: false }
     }
 
     /// What the guest may touch; nothing unless set.
@@ -39,67 +54,103 @@ impl SandboxBuilder {
         self
     }
 
-    /// Makes the sandbox: opens the host folders of its mounts and joins the file tree.
+    /// Gives a sandbox made from a snapshot randomness of its own before its first run. Otherwise
+    /// it goes on with the session's. A sandbox made from an image always has its own.
+    #[must_use]
+    pub fn reseed(mut self, reseed: bool) -> SandboxBuilder {
+        self.reseed = reseed;
+        self
+    }
+
+    /// Makes the sandbox: opens the host folders of its mounts and joins the file tree. For an
+    /// interpreter it also forks the image's guest.
     ///
     /// # Errors
-    /// `mount_invalid` (naming every mount that cannot be used), `environment_invalid`.
+    /// `mount_invalid` (naming every mount that cannot be used), `environment_invalid`,
+    /// `module_exceeds` and `snapshot_exceeds` when the limits are smaller than what it starts with,
+    /// `host_exhausted`.
     pub fn build(self) -> Result<Sandbox> {
-        let SandboxBuilder { image, policy, limits } = self;
+        let SandboxBuilder { origin, policy, limits, reseed } = self;
         check_environment(&policy)?;
-        let clock = wasi::clock(policy.clock);
-        let host_bytes = Arc::new(Budget::new(limits.value(LimitKey::HostBytes)));
-        let quota = Quota {
-            fs_bytes: limits.value(LimitKey::FsBytes),
-            fs_nodes: limits.value(LimitKey::FsNodes),
-            file_bytes: limits.value(LimitKey::FileBytes),
+        let mounts = vfs::mount_points(&policy.mounts)?;
+        let image = match &origin {
+            Origin::Image(image) => image.clone(),
+            Origin::Snapshot(snapshot) => snapshot.image().clone(),
         };
-        let mounts = mounts(&image, &policy)?;
-        check_descriptors(&mounts, &limits)?;
-        let mut vfs = Vfs::new(mounts, quota, Arc::clone(&host_bytes), Arc::clone(&clock) as Arc<dyn vfs::Now>)?;
-        if let Some(seed) = policy.seed {
-            vfs.seed_inodes(seed.0);
-        }
-        let body = match image.kind() {
-            Kind::Command(_) => Body::Command { vfs: Some(vfs) },
-            Kind::Reactor { reactor, warm } => {
-                let wasi = WasiCtx::new(Setup {
+        let host_bytes = Arc::new(Budget::new(limits.value(LimitKey::HostBytes)));
+        let (body, clock) = match image.kind() {
+            Kind::Command(_) => {
+                check_descriptors(&mounts, 3, &limits)?;
+                let clock = wasi::clock(policy.clock);
+                (Body::Command { vfs: Some(file_tree(mounts, &policy, &limits, &host_bytes, &clock)?) }, clock)
+            }
+            Kind::Reactor { reactor, warm, wasi } => {
+                let grants = Grants {
                     args: Vec::new(),
                     env: Vec::new(),
-                    vfs,
-                    clock: Arc::clone(&clock),
+                    mounts,
+                    clock: policy.clock,
                     seed: policy.seed,
                     stdin: Stdin::empty(),
                     limits: limits.clone(),
                     host_bytes: Arc::clone(&host_bytes),
                     interrupt: Arc::new(Interrupt::start(Duration::ZERO)),
-                })?;
-                Body::Session(Session::new(Live::start(reactor, warm, wasi, &limits)?, true))
+                };
+                let (live, fresh) = match &origin {
+                    Origin::Image(_) => {
+                        let wasi = WasiCtx::restore(wasi, grants, Take::Start)?;
+                        (Live::start(reactor, warm, wasi, &limits)?, true)
+                    }
+                    Origin::Snapshot(snapshot) => {
+                        check_memory(snapshot, &limits)?;
+                        let wasi = WasiCtx::restore(snapshot.wasi(), grants, Take::Continue)?;
+                        (Live::start(reactor, &snapshot.warm()?, wasi, &limits)?, snapshot.is_fresh())
+                    }
+                };
+                let clock = Arc::clone(live.state().wasi.clock());
+                let snapshot = match origin {
+                    Origin::Image(_) => None,
+                    Origin::Snapshot(snapshot) => Some(snapshot),
+                };
+                (Body::Session(Session::new(live, snapshot, fresh || reseed)), clock)
             }
         };
         Ok(Sandbox { image, policy, limits, host_bytes, clock, body, cancel: CancelHandle::new() })
     }
 }
 
-/// The image's own folders first, in the order that its guest knows them by, then the policy's. A
-/// mount of the policy at the place of one of the image's memory folders replaces it; the image's
-/// read-only folders cannot be replaced.
-fn mounts(image: &Image, policy: &Policy) -> Result<Vec<MountPoint>> {
-    let files = image.files();
-    let mut all = files.mounts();
-    for point in vfs::mount_points(&policy.mounts)? {
-        let is_memory = files.memory.contains(&point.guest);
-        match all.iter_mut().find(|mount| is_memory && mount.guest == point.guest) {
-            Some(replaced) => *replaced = point,
-            None => all.push(point),
-        }
+fn file_tree(
+    mounts: Vec<MountPoint>,
+    policy: &Policy,
+    limits: &Limits,
+    host_bytes: &Arc<Budget>,
+    clock: &Arc<Clock>,
+) -> Result<Vfs> {
+    let quota = Quota {
+        fs_bytes: limits.value(LimitKey::FsBytes),
+        fs_nodes: limits.value(LimitKey::FsNodes),
+        file_bytes: limits.value(LimitKey::FileBytes),
+    };
+    let mut vfs = Vfs::new(mounts, quota, Arc::clone(host_bytes), Arc::clone(clock) as Arc<dyn vfs::Now>)?;
+    if let Some(seed) = policy.seed {
+        vfs.seed_inodes(seed.0);
     }
-    Ok(all)
+    Ok(vfs)
+}
+
+/// Before anything is mapped.
+fn check_memory(snapshot: &Snapshot, limits: &Limits) -> Result<()> {
+    let (needed, allowed) = (snapshot.memory_bytes(), limits.value(LimitKey::MemoryBytes));
+    if needed > allowed {
+        return Err(Error::SnapshotExceeds { limit: LimitKey::MemoryBytes, needed, allowed });
+    }
+    Ok(())
 }
 
 /// The guest starts with a descriptor for each mount beside its three streams.
-fn check_descriptors(mounts: &[MountPoint], limits: &Limits) -> Result<()> {
+fn check_descriptors(mounts: &[MountPoint], streams: u64, limits: &Limits) -> Result<()> {
     let allowed = limits.value(LimitKey::OpenFiles);
-    let needed = mounts.len() as u64 + 3;
+    let needed = mounts.len() as u64 + streams;
     match mounts.last() {
         Some(last) if needed > allowed => Err(Error::MountInvalid {
             guest: last.guest.to_string(),

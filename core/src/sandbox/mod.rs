@@ -19,6 +19,7 @@ use crate::image::Image;
 use crate::limits::{Budget, Limits};
 use crate::outcome::{FilesDiff, Outcome};
 use crate::policy::{GuestPath, Policy};
+use crate::snapshot::{self, Snapshot};
 use crate::store::block_on;
 use crate::vfs::{self, Vfs};
 use crate::wasi::Clock;
@@ -104,6 +105,26 @@ impl Sandbox {
     /// As for [`run`](Sandbox::run).
     pub fn run_to_end(&mut self, program: Program) -> Result<Outcome> {
         block_on(run::run(self, program, true))
+    }
+
+    /// Saves the session as it is now, between two runs. The session goes on; what it writes later
+    /// is not part of the snapshot.
+    ///
+    /// # Errors
+    /// `session_ended`; `program_invalid` for a sandbox of a command module.
+    pub fn snapshot(&mut self) -> Result<Snapshot> {
+        let Body::Session(session) = &mut self.body else { return Err(snapshot::not_a_session(&self.image)) };
+        let captured = session.capture(&self.image, &self.limits)?;
+        Ok(Snapshot::new(&self.image, &self.policy, &self.limits, captured))
+    }
+
+    /// A copy of the session, which goes on from here by itself. For several, take one
+    /// [`snapshot`](Sandbox::snapshot).
+    ///
+    /// # Errors
+    /// As for [`snapshot`](Sandbox::snapshot) and [`SandboxBuilder::build`].
+    pub fn fork(&mut self) -> Result<Sandbox> {
+        self.snapshot()?.fork()
     }
 
     /// A handle with which any thread can end the run under way.

@@ -3,8 +3,10 @@
 use super::program::Turn;
 use crate::error::{Error, Result};
 use crate::guest::{Answer, Broken, Live, Turn as Answered};
+use crate::image::{Image, Kind};
 use crate::limits::{LimitKey, Limits};
 use crate::outcome::{Status, TrapReason};
+use crate::snapshot::{self, Captured, Snapshot};
 use crate::store::{self, Halt, drive};
 use crate::vfs::Vfs;
 use crate::wasi::{Interrupt, Stdin};
@@ -28,8 +30,10 @@ pub(super) struct Session {
     used: Instant,
     /// A run is under way; still set after a run whose future was dropped.
     busy: bool,
-    /// No turn has run since the guest was forked from its image.
+    /// The next turn seeds the guest anew: it is the first one since the fork from its image.
     fresh: bool,
+    /// What it was forked from, unless from the image itself.
+    origin: Option<Snapshot>,
 }
 
 enum State {
@@ -53,9 +57,17 @@ pub(super) struct Ended {
 
 impl Session {
     /// `fresh`: a fork of an image, whose first turn is told to seed itself anew.
-    pub(super) fn new(live: Live, fresh: bool) -> Session {
+    pub(super) fn new(live: Live, origin: Option<Snapshot>, fresh: bool) -> Session {
         let now = Instant::now();
-        Session { state: State::Live(Box::new(live)), born: now, used: now, busy: false, fresh }
+        Session { state: State::Live(Box::new(live)), born: now, used: now, busy: false, fresh, origin }
+    }
+
+    /// What the guest is now.
+    pub(super) fn capture(&mut self, image: &Image, limits: &Limits) -> Result<Captured> {
+        let Kind::Reactor { warm, .. } = image.kind() else { return Err(snapshot::not_a_session(image)) };
+        let (origin, fresh) = (self.origin.clone(), self.fresh);
+        let earlier = origin.as_ref().map_or(&[][..], Snapshot::runs);
+        Captured::of(image.engine(), self.live(limits)?, &warm.memory, earlier, fresh)
     }
 
     pub(super) fn is_fresh(&self) -> bool {
@@ -222,6 +234,7 @@ async fn flush(live: &mut Live, most: usize) {
     if !live.has_driver() || refuel(live, FLUSH_FUEL).is_err() {
         return;
     }
+    live.rest();
     let interrupt = Arc::new(Interrupt::start(FLUSH_TIME));
     live.store().data_mut().wasi.begin_run(Stdin::empty(), Arc::clone(&interrupt));
     let _ = drive(&interrupt, live.turn(FLUSH, most)).await;

@@ -2,7 +2,7 @@
 
 use crate::memory::region::page_bytes;
 use std::fs::File;
-use std::io::{self, Write as _};
+use std::io;
 use std::sync::Arc;
 
 /// A memory as it was when its image or snapshot was taken: a multiple of the page size, and
@@ -16,11 +16,23 @@ impl MemoryImage {
     /// Keeps `content` in an anonymous file that is sealed against every change
     /// (`memfd_create(2)`, `F_SEAL_WRITE`), so that no map of it can fault.
     pub(crate) fn of_bytes(content: &[u8]) -> io::Result<Arc<MemoryImage>> {
+        MemoryImage::of_parts(content.len() as u64, [(0, content)])
+    }
+
+    /// The same from parts, each at its offset; what no part covers is zero, and a later part
+    /// overwrites an earlier one.
+    pub(crate) fn of_parts<'a>(
+        bytes: u64,
+        parts: impl IntoIterator<Item = (u64, &'a [u8])>,
+    ) -> io::Result<Arc<MemoryImage>> {
         use rustix::fs::{MemfdFlags, SealFlags};
+        use std::os::unix::fs::FileExt as _;
         let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
-        let mut file = File::from(rustix::fs::memfd_create(c"sandcell-image", flags)?);
-        file.set_len(content.len() as u64)?;
-        file.write_all(content)?;
+        let file = File::from(rustix::fs::memfd_create(c"sandcell-image", flags)?);
+        file.set_len(bytes)?;
+        for (offset, part) in parts {
+            file.write_all_at(part, offset)?;
+        }
         rustix::fs::fcntl_add_seals(&file, SealFlags::WRITE | SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL)?;
         MemoryImage::of_sealed(file)
     }

@@ -93,6 +93,26 @@ impl SlotPool {
         instantiate()
     }
 
+    /// Where `memory`, which one of the pool's slots holds, may differ from its image. All of it
+    /// where that cannot be found out.
+    pub(crate) fn written(&self, memory: &[u8]) -> Vec<std::ops::Range<usize>> {
+        let mut found = Vec::new();
+        let is_private = self.inner.backing == Backing::Private;
+        match self.inner.finder.find(memory.as_ptr() as usize, memory.len(), &mut found) {
+            Ok(()) if is_private => found,
+            _ => vec![0..memory.len()],
+        }
+    }
+
+    /// Unmaps the idle slots of an image that nobody will ask for any more.
+    pub(crate) fn forget(&self, image: &Arc<MemoryImage>) {
+        let forgotten: Vec<Slot> = {
+            let mut idle = self.inner.idle.lock();
+            idle.slots.extract_if(.., |slot| Arc::ptr_eq(slot.image(), image)).collect()
+        };
+        drop(forgotten);
+    }
+
     fn slot(&self, image: Arc<MemoryImage>, capacity: usize, guard: usize) -> Result<Slot, String> {
         let found = {
             let mut idle = self.inner.idle.lock();

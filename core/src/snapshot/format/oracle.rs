@@ -2,7 +2,7 @@
 //! of the tests call this.
 
 use super::header::{HEADER_BYTES, Header};
-use super::{Expect, Origin, PAGE_BYTES, State, architecture, read, write};
+use super::{Contents, Expect, Origin, PAGE_BYTES, State, architecture, read, write};
 use crate::engine::Digest;
 use crate::guest::GlobalValue;
 use crate::wire::{SEAL_BYTES, Seal};
@@ -21,7 +21,9 @@ pub(crate) fn seed() -> Vec<u8> {
         files: b"files".repeat(40),
         session: b"session".to_vec(),
     };
-    write(&origin(), &state, &memory, &runs, None, MAX_BYTES).unwrap_or_default()
+    let pages = runs.iter().filter_map(|run| run.of(&memory)).flatten().copied().collect();
+    let contents = Contents { origin: origin(), state, memory_bytes: memory.len() as u64, runs, pages };
+    write(&contents, None, MAX_BYTES).unwrap_or_default()
 }
 
 /// Reads `bytes` as they are, and again with both checksums put right, which is what lets a mutation
@@ -59,7 +61,7 @@ fn holds(bytes: &[u8]) -> bool {
     }
     assert!(rest.is_empty());
     // A snapshot that is accepted says nothing that would not survive being written again.
-    let again = write(&contents.origin, &contents.state, &memory, &contents.runs, None, MAX_BYTES * 2);
+    let again = write(&contents, None, MAX_BYTES * 2);
     let again = again.and_then(|bytes| read(&bytes, &Expect { max_bytes: MAX_BYTES * 2, ..expect }));
     assert!(again.is_ok_and(|again| again == contents));
     true

@@ -3,7 +3,7 @@
 use super::header::{HEADER_BYTES, Header, Length, Section, invalid};
 use super::pages::PageRun;
 use super::read::check_lengths;
-use super::{Origin, State, architecture};
+use super::{Contents, architecture};
 use crate::error::{Error, Result};
 use crate::guest::GlobalValue;
 use crate::limits::LimitKey;
@@ -12,21 +12,12 @@ use crate::wire::{Compression, Key, SEAL_BYTES, Seal};
 /// Level of zstd. On changed pages of CPython 3 is hardly larger than 9 and several times as fast.
 const LEVEL: i32 = 3;
 
-/// The byte form of a guest whose memory differs from its image's in `runs`, sealed with the key
-/// if there is one.
+/// The byte form of a snapshot, sealed with the key if there is one.
 ///
 /// # Errors
 /// `snapshot_exceeds` when it, or what it holds besides memory, is longer than `max_bytes`.
-pub(crate) fn write(
-    origin: &Origin,
-    state: &State,
-    memory: &[u8],
-    runs: &[PageRun],
-    key: Option<&Key>,
-    max_bytes: u64,
-) -> Result<Vec<u8>> {
-    let pages: Option<Vec<&[u8]>> = runs.iter().map(|run| run.of(memory)).collect();
-    let pages = pages.ok_or_else(|| Error::Internal { reason: "a page run leaves the memory".into() })?;
+pub(crate) fn write(contents: &Contents, key: Option<&Key>, max_bytes: u64) -> Result<Vec<u8>> {
+    let Contents { origin, state, memory_bytes, runs, pages } = contents;
     let globals: Vec<u8> = state.globals.iter().flat_map(encode_global).collect();
     let table: Vec<u8> = runs.iter().flat_map(|run| run.encode()).collect();
 
@@ -36,14 +27,14 @@ pub(crate) fn write(
         compression: Compression::WRITTEN,
         architecture: architecture(),
         origin: origin.clone(),
-        memory_bytes: memory.len() as u64,
+        memory_bytes: *memory_bytes,
         sections: [Length::default(); 5],
     };
     for section in Section::ALL {
         let pieces = match section {
             Section::Globals => &[globals.as_slice()][..],
             Section::Runs => &[table.as_slice()],
-            Section::Pages => &pages,
+            Section::Pages => &[pages.as_slice()],
             Section::Files => &[state.files.as_slice()],
             Section::Session => &[state.session.as_slice()],
         };

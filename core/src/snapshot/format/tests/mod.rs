@@ -54,9 +54,14 @@ fn memory() -> (Vec<u8>, Vec<u8>, Vec<PageRun>) {
     (memory, image, runs)
 }
 
+fn contents(memory: &[u8], runs: &[PageRun]) -> Contents {
+    let pages = runs.iter().flat_map(|run| run.of(memory).unwrap()).copied().collect();
+    Contents { origin: origin(), state: state(), memory_bytes: memory.len() as u64, runs: runs.to_vec(), pages }
+}
+
 fn sample(key: Option<&Key>) -> Vec<u8> {
     let (memory, _, runs) = memory();
-    write(&origin(), &state(), &memory, &runs, key, MAX).unwrap()
+    write(&contents(&memory, &runs), key, MAX).unwrap()
 }
 
 /// The sample with other fields in its header and checksums that agree.
@@ -122,7 +127,7 @@ fn what_is_written_is_read_with_and_without_a_key() {
 #[test]
 fn an_unchanged_guest_without_state_has_a_byte_form_too() {
     let empty = State { globals: vec![], files: vec![], session: vec![] };
-    let bytes = write(&origin(), &empty, &[], &[], None, MAX).unwrap();
+    let bytes = write(&Contents { state: empty.clone(), ..contents(&[], &[]) }, None, MAX).unwrap();
     assert_eq!(bytes.len(), HEADER_BYTES + SEAL_BYTES);
     let contents = read(&bytes, &expect(None)).unwrap();
     assert_eq!((contents.state, contents.runs.len(), contents.memory_bytes), (empty, 0, 0));
@@ -192,7 +197,7 @@ fn a_snapshot_above_a_limit_is_neither_written_nor_read() {
     assert_eq!(refused(small), (LimitKey::SnapshotBytes, length, length - 1));
     let small = Expect { max_memory_bytes: (1 << 19) - 1, ..expect(None) };
     assert_eq!(refused(small), (LimitKey::MemoryBytes, 1 << 19, (1 << 19) - 1));
-    let written = write(&origin(), &state(), &memory, &runs, None, length - 1);
+    let written = write(&contents(&memory, &runs), None, length - 1);
     assert_eq!(written.unwrap_err().code(), Code::SnapshotExceeds);
 }
 
