@@ -13,5 +13,7 @@ mod isolation;
 mod leaks;
 mod limits;
 mod python;
+mod sessions;
 mod signals;
+mod snapshots;
 mod traps;
