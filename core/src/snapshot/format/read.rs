@@ -9,7 +9,7 @@ use super::write::{GLOBAL_BYTES, decode_global};
 use super::{Contents, Origin, State};
 use crate::error::{Error, Result};
 use crate::limits::LimitKey;
-use crate::wire::{Key, SEAL_BYTES, Seal};
+use crate::wire::{Key, SEAL_BYTES, Seal, expand};
 
 /// The unit in which WebAssembly memories grow.
 const WASM_PAGE_BYTES: u64 = 64 << 10;
@@ -55,7 +55,7 @@ pub(crate) fn read(bytes: &[u8], expect: &Expect<'_>) -> Result<Contents> {
         let stored;
         (stored, body) =
             usize::try_from(length.stored).ok().and_then(|at| body.split_at_checked(at)).ok_or_else(short)?;
-        header.compression.expand(stored, length.raw).map_err(|error| damaged(which, &error))
+        expand(stored, length.raw).map_err(|error| damaged(which, &error))
     };
     let globals = section(Section::Globals)?;
     let globals = globals.as_chunks::<GLOBAL_BYTES>().0.iter().map(decode_global).collect::<Result<_>>()?;
