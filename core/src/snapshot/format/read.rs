@@ -87,7 +87,7 @@ fn check_fit(header: &Header, expect: &Expect<'_>) -> Result<()> {
 /// Checks every length that the header declares against the file, the caps and each other.
 pub(super) fn check_lengths(header: &Header, file_bytes: u64, max_bytes: u64) -> Result<()> {
     let memory = header.memory_bytes;
-    if memory % WASM_PAGE_BYTES != 0 || memory > MAX_MEMORY_BYTES {
+    if !memory.is_multiple_of(WASM_PAGE_BYTES) || memory > MAX_MEMORY_BYTES {
         return Err(invalid("its memory has a length that no memory has"));
     }
     let frame = (HEADER_BYTES + SEAL_BYTES) as u64;
@@ -96,14 +96,14 @@ pub(super) fn check_lengths(header: &Header, file_bytes: u64, max_bytes: u64) ->
         return Err(invalid("its length is not the one that it declares"));
     }
     let [globals, table, pages] = [Section::Globals, Section::Runs, Section::Pages].map(|section| header.raw(section));
-    if globals % GLOBAL_BYTES as u64 != 0 || globals / GLOBAL_BYTES as u64 > MAX_GLOBALS {
+    if !globals.is_multiple_of(GLOBAL_BYTES as u64) || globals / GLOBAL_BYTES as u64 > MAX_GLOBALS {
         return Err(invalid("its globals have an impossible length"));
     }
-    if pages % PAGE_BYTES as u64 != 0 || pages > memory {
+    if !pages.is_multiple_of(PAGE_BYTES as u64) || pages > memory {
         return Err(invalid("its pages have an impossible length"));
     }
     // Each run has at least one page.
-    if table % RUN_BYTES != 0 || table / RUN_BYTES > pages / PAGE_BYTES as u64 {
+    if !table.is_multiple_of(RUN_BYTES) || table / RUN_BYTES > pages / PAGE_BYTES as u64 {
         return Err(invalid("its page table has an impossible length"));
     }
     if header.raw(Section::Session) > MAX_SESSION_BYTES {
