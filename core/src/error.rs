@@ -194,7 +194,7 @@ pub enum Error {
     ImageMismatch {
         /// The image's name.
         name: String,
-        /// What differs: version, engine, baseline, compression.
+        /// What differs: format version, engine, CPU baseline.
         what: &'static str,
         /// What is needed here.
         expected: String,
@@ -226,7 +226,7 @@ pub enum Error {
     /// The snapshot was taken of something else.
     #[error("the snapshot is of another {what}: {found}, where {expected} is needed")]
     SnapshotMismatch {
-        /// What differs: version, image, engine, architecture, compression.
+        /// What differs: format version, image, engine, architecture.
         what: &'static str,
         /// What is needed here.
         expected: String,

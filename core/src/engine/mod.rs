@@ -18,7 +18,7 @@ pub use cache::CacheDir;
 pub(crate) use code::Code;
 pub(crate) use digest::{Digest, Hasher};
 pub(crate) use machine::{Machine, Start};
-pub(crate) use sealed::{Sealed, write_private, write_private_sparse};
+pub(crate) use sealed::{Sealed, create_private, write_private, write_private_sparse};
 
 use crate::error::{Error, Result};
 use crate::memory::TrapHandlers;

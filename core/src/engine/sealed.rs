@@ -162,9 +162,14 @@ pub(crate) fn last_use(folder: &Path) -> Option<(std::time::SystemTime, u64)> {
     Some((used, sizes.sum()))
 }
 
+/// Makes a new private file.
+pub(crate) fn create_private(path: &Path) -> std::io::Result<File> {
+    private_options().create_new(true).open(path)
+}
+
 /// Writes a new private file and returns its digest.
 pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> std::io::Result<Digest> {
-    let mut file = private_options().create_new(true).open(path)?;
+    let mut file = create_private(path)?;
     file.write_all(bytes)?;
     Ok(Digest::of(bytes))
 }

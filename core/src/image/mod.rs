@@ -1,5 +1,7 @@
 //! Images: immutable start states, built once from a recipe and loaded by name.
 
+#[cfg_attr(not(test), expect(dead_code, unused_imports, reason = "groundwork of export and import, which use it next"))]
+mod archive;
 mod build;
 mod claims;
 mod command;

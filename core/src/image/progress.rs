@@ -15,6 +15,8 @@ pub enum Stage {
     WarmUp,
     /// Writing files into the cache.
     Install,
+    /// Compressing files into an archive.
+    Pack,
 }
 
 impl Stage {
@@ -25,6 +27,7 @@ impl Stage {
             Stage::Compile => "compile",
             Stage::WarmUp => "warm_up",
             Stage::Install => "install",
+            Stage::Pack => "pack",
         }
     }
 }

@@ -8,7 +8,7 @@ mod capture;
 mod format;
 
 #[cfg(feature = "fuzzing")]
-pub use format::oracle::snapshot_reader;
+pub(crate) use format::oracle::snapshot_reader;
 
 pub(crate) use capture::Captured;
 

@@ -3,23 +3,12 @@
 /// The bytes that have not been read yet.
 pub(crate) struct Fields<'a>(pub(crate) &'a [u8]);
 
-impl<'a> Fields<'a> {
+impl Fields<'_> {
     /// The next `N` bytes, or `None` past the end.
     pub(crate) fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
         let (taken, rest) = self.0.split_first_chunk()?;
         self.0 = rest;
         Some(*taken)
-    }
-
-    /// The next `bytes` bytes, or `None` past the end.
-    pub(crate) fn slice(&mut self, bytes: usize) -> Option<&'a [u8]> {
-        let (taken, rest) = self.0.split_at_checked(bytes)?;
-        self.0 = rest;
-        Some(taken)
-    }
-
-    pub(crate) fn u8(&mut self) -> Option<u8> {
-        self.array().map(u8::from_le_bytes)
     }
 
     pub(crate) fn u16(&mut self) -> Option<u16> {

@@ -9,7 +9,7 @@ mod fields;
 mod key;
 mod seal;
 
-pub(crate) use codec::{Compression, Expander};
+pub(crate) use codec::{Effort, Expander, compress, compressor, expand};
 pub(crate) use fields::Fields;
 pub use key::Key;
 pub(crate) use seal::{SEAL_BYTES, Seal};

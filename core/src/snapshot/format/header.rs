@@ -4,8 +4,7 @@
 //!   0  magic         8   89 "SCS" 0D 0A 1A 0A: no text, and damaged by text-mode transfer
 //!   8  version       2   1
 //!  10  flags         2   bit 0: the seal needs a key; others are zero
-//!  12  compression   1   0 stored, 1 zstd
-//!  13  zero          3
+//!  12  zero          4
 //!  16  architecture 16   ASCII, filled up with NUL
 //!  32  image        32   SHA-256 by which the image is known
 //!  64  engine       32   SHA-256 of the engine's settings
@@ -17,7 +16,7 @@
 use super::Origin;
 use crate::engine::Digest;
 use crate::error::{Error, Result};
-use crate::wire::{Compression, Fields};
+use crate::wire::Fields;
 
 pub(super) const MAGIC: [u8; 8] = *b"\x89SCS\r\n\x1a\n";
 pub(super) const VERSION: u16 = 1;
@@ -51,7 +50,6 @@ pub(super) struct Length {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Header {
     pub(super) keyed: bool,
-    pub(super) compression: Compression,
     pub(super) architecture: String,
     pub(super) origin: Origin,
     pub(super) memory_bytes: u64,
@@ -70,7 +68,7 @@ impl Header {
         bytes.extend(MAGIC);
         bytes.extend(VERSION.to_le_bytes());
         bytes.extend(if self.keyed { KEYED } else { 0 }.to_le_bytes());
-        bytes.extend([self.compression.number(), 0, 0, 0]);
+        bytes.extend([0; 4]);
         bytes.extend(architecture);
         bytes.extend(self.origin.image.as_bytes());
         bytes.extend(self.origin.engine.as_bytes());
@@ -99,7 +97,7 @@ impl Header {
         if Digest::of(checked).as_bytes() != checksum {
             return Err(invalid("its header is damaged"));
         }
-        Header::fields(fields).ok_or_else(|| invalid("its header has a field that means nothing"))?
+        Header::fields(fields).ok_or_else(|| invalid("its header has a field that means nothing"))
     }
 
     /// Puts the checksum right, so that a test can lie in a field and be believed so far.
@@ -109,10 +107,9 @@ impl Header {
         checksum.copy_from_slice(Digest::of(checked).as_bytes());
     }
 
-    fn fields(mut fields: Fields<'_>) -> Option<Result<Header>> {
+    fn fields(mut fields: Fields<'_>) -> Option<Header> {
         let flags = fields.u16()?;
-        let compression = Compression::of_number(fields.u8()?)?;
-        if flags & !KEYED != 0 || fields.array() != Some([0; 3]) {
+        if flags & !KEYED != 0 || fields.array() != Some([0; 4]) {
             return None;
         }
         let architecture = fields.padded::<16>()?;
@@ -122,11 +119,8 @@ impl Header {
         for length in &mut sections {
             *length = Length { stored: fields.u64()?, raw: fields.u64()? };
         }
-        if !compression.is_known() {
-            return Some(Err(mismatch("compression", Compression::known(), "zstd")));
-        }
         let keyed = flags & KEYED != 0;
-        Some(Ok(Header { keyed, compression, architecture, origin, memory_bytes, sections }))
+        Some(Header { keyed, architecture, origin, memory_bytes, sections })
     }
 }
 

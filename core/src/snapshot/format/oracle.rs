@@ -11,6 +11,7 @@ const MAX_BYTES: u64 = 1 << 20;
 const MAX_MEMORY_BYTES: u64 = 4 << 20;
 
 /// A small snapshot that is sound, to start mutating from.
+#[cfg(test)]
 pub(crate) fn seed() -> Vec<u8> {
     let mut memory = vec![0; 1 << 18];
     memory[5 * PAGE_BYTES..7 * PAGE_BYTES].fill(7);
@@ -31,7 +32,7 @@ pub(crate) fn seed() -> Vec<u8> {
 ///
 /// # Panics
 /// When something was accepted that contradicts itself or its caps.
-pub fn snapshot_reader(bytes: &[u8]) -> bool {
+pub(crate) fn snapshot_reader(bytes: &[u8]) -> bool {
     let mut mended = bytes.to_vec();
     mend(&mut mended);
     holds(bytes) | holds(&mended)

@@ -9,7 +9,7 @@ use super::write::{GLOBAL_BYTES, decode_global};
 use super::{Contents, Origin, State};
 use crate::error::{Error, Result};
 use crate::limits::LimitKey;
-use crate::wire::{Key, SEAL_BYTES, Seal};
+use crate::wire::{Key, SEAL_BYTES, Seal, expand};
 
 /// The unit in which WebAssembly memories grow.
 const WASM_PAGE_BYTES: u64 = 64 << 10;
@@ -55,7 +55,7 @@ pub(crate) fn read(bytes: &[u8], expect: &Expect<'_>) -> Result<Contents> {
         let stored;
         (stored, body) =
             usize::try_from(length.stored).ok().and_then(|at| body.split_at_checked(at)).ok_or_else(short)?;
-        header.compression.expand(stored, length.raw).map_err(|error| damaged(which, &error))
+        expand(stored, length.raw).map_err(|error| damaged(which, &error))
     };
     let globals = section(Section::Globals)?;
     let globals = globals.as_chunks::<GLOBAL_BYTES>().0.iter().map(decode_global).collect::<Result<_>>()?;
@@ -87,7 +87,7 @@ fn check_fit(header: &Header, expect: &Expect<'_>) -> Result<()> {
 /// Checks every length that the header declares against the file, the caps and each other.
 pub(super) fn check_lengths(header: &Header, file_bytes: u64, max_bytes: u64) -> Result<()> {
     let memory = header.memory_bytes;
-    if memory % WASM_PAGE_BYTES != 0 || memory > MAX_MEMORY_BYTES {
+    if !memory.is_multiple_of(WASM_PAGE_BYTES) || memory > MAX_MEMORY_BYTES {
         return Err(invalid("its memory has a length that no memory has"));
     }
     let frame = (HEADER_BYTES + SEAL_BYTES) as u64;
@@ -96,14 +96,14 @@ pub(super) fn check_lengths(header: &Header, file_bytes: u64, max_bytes: u64) ->
         return Err(invalid("its length is not the one that it declares"));
     }
     let [globals, table, pages] = [Section::Globals, Section::Runs, Section::Pages].map(|section| header.raw(section));
-    if globals % GLOBAL_BYTES as u64 != 0 || globals / GLOBAL_BYTES as u64 > MAX_GLOBALS {
+    if !globals.is_multiple_of(GLOBAL_BYTES as u64) || globals / GLOBAL_BYTES as u64 > MAX_GLOBALS {
         return Err(invalid("its globals have an impossible length"));
     }
-    if pages % PAGE_BYTES as u64 != 0 || pages > memory {
+    if !pages.is_multiple_of(PAGE_BYTES as u64) || pages > memory {
         return Err(invalid("its pages have an impossible length"));
     }
     // Each run has at least one page.
-    if table % RUN_BYTES != 0 || table / RUN_BYTES > pages / PAGE_BYTES as u64 {
+    if !table.is_multiple_of(RUN_BYTES) || table / RUN_BYTES > pages / PAGE_BYTES as u64 {
         return Err(invalid("its page table has an impossible length"));
     }
     if header.raw(Section::Session) > MAX_SESSION_BYTES {

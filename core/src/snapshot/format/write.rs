@@ -7,10 +7,10 @@ use super::{Contents, architecture};
 use crate::error::{Error, Result};
 use crate::guest::GlobalValue;
 use crate::limits::LimitKey;
-use crate::wire::{Compression, Key, SEAL_BYTES, Seal};
+use crate::wire::{Effort, Key, SEAL_BYTES, Seal, compress};
 
-/// Level of zstd. On changed pages of CPython 3 is hardly larger than 9 and several times as fast.
-const LEVEL: i32 = 3;
+/// Speed matters more than size here, and a thread more would cost more than it saves.
+const EFFORT: Effort = Effort { level: 3, threads: 1 };
 
 /// The byte form of a snapshot, sealed with the key if there is one.
 ///
@@ -24,7 +24,6 @@ pub(crate) fn write(contents: &Contents, key: Option<&Key>, max_bytes: u64) -> R
     let mut bytes = vec![0; HEADER_BYTES];
     let mut header = Header {
         keyed: key.is_some(),
-        compression: Compression::WRITTEN,
         architecture: architecture(),
         origin: origin.clone(),
         memory_bytes: *memory_bytes,
@@ -40,10 +39,7 @@ pub(crate) fn write(contents: &Contents, key: Option<&Key>, max_bytes: u64) -> R
         };
         let raw = pieces.iter().map(|piece| piece.len() as u64).sum();
         let before = bytes.len();
-        header
-            .compression
-            .compress(LEVEL, 1, pieces.iter().copied().map(Ok), raw, &mut bytes)
-            .map_err(Error::host_io("compressing a snapshot"))?;
+        compress(EFFORT, pieces.iter().copied(), raw, &mut bytes).map_err(Error::host_io("compressing a snapshot"))?;
         header.sections[section as usize] = Length { stored: (bytes.len() - before) as u64, raw };
     }
     let needed = (bytes.len() + SEAL_BYTES) as u64;

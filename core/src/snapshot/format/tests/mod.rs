@@ -11,7 +11,7 @@ use crate::engine::Digest;
 use crate::error::{Error, Result};
 use crate::guest::GlobalValue;
 use crate::limits::LimitKey;
-use crate::wire::{Key, SEAL_BYTES};
+use crate::wire::{Effort, Key, SEAL_BYTES};
 
 const MAX: u64 = 16 << 20;
 /// Where the first section begins in a keyless or keyed file alike.
@@ -88,8 +88,7 @@ fn assembled(memory_bytes: u64, sections: [(&[u8], u64); 5]) -> Vec<u8> {
 /// The stored form of a section.
 fn packed(raw: &[u8]) -> Vec<u8> {
     let mut stored = Vec::new();
-    let pieces = std::iter::once(Ok(raw));
-    crate::wire::Compression::WRITTEN.compress(3, 1, pieces, raw.len() as u64, &mut stored).unwrap();
+    crate::wire::compress(Effort { level: 3, threads: 1 }, [raw], raw.len() as u64, &mut stored).unwrap();
     stored
 }
 
