@@ -43,7 +43,7 @@ fn the_environment_of_the_host_is_not_visible() {
             .arg("import os; print(sorted(os.environ), os.getenv('PATH'), open('/tmp/x', 'w').write(str(os.environ)))"),
     );
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
-    assert!(ran.stdout.starts_with("['GIVEN', 'HOME', 'PYTHONTZPATH', 'TMPDIR'] None "), "{}", ran.stdout);
+    assert!(ran.stdout.starts_with("['GIVEN', 'HOME', 'MPLBACKEND', 'PYTHONTZPATH', 'TMPDIR'] None "), "{}", ran.stdout);
     assert!(!ran.stdout.contains(SECRET) && !ran.stderr.contains(SECRET));
 
     let mut command = cli::sandcell_for_modules();
@@ -122,8 +122,8 @@ for path in ('absolute', 'relative', 'folder/secret.txt', 'up/outside/secret.txt
                 lambda: os.truncate(path, 0), lambda: os.utime(path, (1, 1)), lambda: os.listdir(os.path.dirname(path) + '/' + os.path.basename(path))):
         try: print('reached', path, act())
         except OSError as error:
-            # 44 and 54: `open` created nothing, the folder is not there.
-            assert error.errno in (76, 69), (path, error)
+            # 44: `..` leads to the guest's own root, which has no such file.
+            assert error.errno in (76, 69, 44), (path, error)
             refused += 1
 for path in ('folder/new', 'up/new', 'up/outside/new'):
     for act in (lambda: os.mkdir('/d/' + path), lambda: os.symlink('x', '/d/' + path), lambda: os.rename('/d/inside.txt', '/d/' + path),

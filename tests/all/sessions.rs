@@ -41,7 +41,7 @@ fn an_exception_ends_its_run_and_not_the_session() {
         ("def g(): return g()\ng()", "RecursionError"),
         ("import threading; threading.Thread(target=print).start()", "RuntimeError"),
         ("def h(:\n", "SyntaxError"),
-        ("x = bytearray(10 ** 10)", "MemoryError"),
+        ("x = bytearray(2 * 10 ** 9)", "MemoryError"),
     ] {
         let outcome = run(&mut sandbox, program);
         assert!(

@@ -23,6 +23,9 @@ pub struct Case {
     /// Source code, for an interpreter.
     #[serde(default)]
     pub code: Option<String>,
+    /// Programs that run in the same sandbox before.
+    #[serde(default)]
+    pub before: Vec<String>,
     /// The file name of the source code.
     #[serde(default)]
     pub named: Option<String>,
@@ -62,8 +65,14 @@ pub enum Entry {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Expect {
-    /// How it ended, exactly. Either this or `error` stands in every case.
+    /// How it ended, exactly. Either this, `raised` or `error` stands in every case.
     pub status: Option<Status>,
+    /// The type of the exception it ended with.
+    pub raised: Option<String>,
+    /// The value of the last expression.
+    pub result: Option<serde_json::Value>,
+    /// The media types of the artifacts, in their order.
+    pub artifacts: Option<Vec<String>>,
     /// The code of the library's error.
     pub error: Option<String>,
     /// Parts of the error's message.
@@ -126,7 +135,8 @@ pub fn parse(text: &str) -> Result<Vec<Case>, String> {
     let case = |value: serde_json::Value| {
         let name = value["name"].as_str().unwrap_or("a case without a name").to_owned();
         let case: Case = serde_json::from_value(value).map_err(|error| format!("{name}: {error}"))?;
-        if case.expect.status.is_some() == case.expect.error.is_some() {
+        let Expect { status, raised, error, .. } = &case.expect;
+        if [status.is_some(), raised.is_some(), error.is_some()].iter().filter(|given| **given).count() != 1 {
             return Err(format!("{name}: it must expect either a status or an error"));
         }
         Ok(case)
@@ -183,7 +193,10 @@ fn outcome(case: &Case, folder: &Path) -> Result<(Sandbox, Outcome), Error> {
     }
     let program = program.args(case.args.iter().cloned()).stdin(Stdin::bytes(case.stdin.as_str()));
     let mut sandbox = Sandbox::builder(&image).policy(policy).limits(limits).build()?;
-    let outcome = sandbox.run(program)?;
+    for code in &case.before {
+        let _ = sandbox.run(Program::code(code.as_str()))?;
+    }
+    let outcome = sandbox.run_to_end(program)?;
     Ok((sandbox, outcome))
 }
 
@@ -200,13 +213,20 @@ fn image(name: &str, limits: &Limits) -> Result<Image, Error> {
 /// Compares an outcome with what is expected of it.
 pub fn check(expect: &Expect, outcome: &Outcome) -> Vec<String> {
     let mut findings = Vec::new();
-    match &expect.status {
-        Some(status) => compare(&mut findings, "status", status, &outcome.status),
-        None => findings.push(format!("expected the error {:?}, it ended as {:?}", expect.error, outcome.status)),
+    match (&expect.status, &expect.raised) {
+        (Some(status), _) => compare(&mut findings, "status", status, &outcome.status),
+        (None, Some(expected)) => {
+            let raised = if let Status::Raised { r#type, .. } = &outcome.status { r#type.as_str() } else { "nothing" };
+            compare(&mut findings, "raised", expected.as_str(), raised);
+        }
+        (None, None) => findings.push(format!("expected the error {:?}, it ended as {:?}", expect.error, outcome.status)),
     }
     let (stdout, stderr) = (outcome.stdout_text(), outcome.stderr_text());
     compare_if(&mut findings, "stdout", expect.stdout.as_deref(), &*stdout);
     compare_if(&mut findings, "stderr", expect.stderr.as_deref(), &*stderr);
+    compare_if(&mut findings, "result", expect.result.as_ref(), outcome.result.as_ref().unwrap_or(&serde_json::Value::Null));
+    let artifacts = outcome.artifacts.iter().map(|artifact| artifact.mime.clone()).collect();
+    compare_if(&mut findings, "artifacts", expect.artifacts.as_ref(), &artifacts);
     compare_if(&mut findings, "stdout_truncated", expect.stdout_truncated.as_ref(), &outcome.stdout_truncated);
     compare_if(&mut findings, "output_bytes", expect.output_bytes.as_ref(), &outcome.usage.output_bytes);
     compare_if(&mut findings, "denials", expect.denials.as_ref(), &outcome.denials);

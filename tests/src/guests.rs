@@ -68,9 +68,9 @@ pub fn run(image: &Image) -> Outcome {
     run_in(image, Policy::new(), &[], Program::command())
 }
 
-/// Runs one program in a fresh sandbox.
+/// Runs one program in a fresh sandbox, to its very end.
 pub fn run_in(image: &Image, policy: Policy, limits: &[(&str, u64)], program: Program) -> Outcome {
-    sandbox(image, policy, self::limits(limits)).run(program).unwrap()
+    sandbox(image, policy, self::limits(limits)).run_to_end(program).unwrap()
 }
 
 /// Runs a script of preview 1 calls (see `guests/wat/calls.wat`) and gives its output lines.

@@ -3,13 +3,12 @@
 use super::cpython;
 use super::{Driver, GlobalValue, Reactor, Warm};
 use crate::error::{Error, Result};
-use crate::memory::{MemoryImage, SlotPool, Watch};
+use crate::memory::{SlotPool, Watch};
 use crate::store::{self, State};
 use crate::wasi::{self, WasiCtx};
 use crate::{LimitKey, Limits};
 use std::future::{Future, poll_fn};
 use std::pin::pin;
-use std::sync::Arc;
 use wasmtime::{Instance, Memory, ModuleExport, Store, WasmParams, WasmResults};
 
 /// A reactor between turns.
@@ -21,7 +20,6 @@ pub(crate) struct Live {
     memory: Memory,
     driver: Driver,
     reactor: Reactor,
-    started_as: Arc<MemoryImage>,
     at_rest: Vec<GlobalValue>,
 }
 
@@ -107,7 +105,7 @@ impl Live {
             let set = global.and_then(|global| global.set(&mut store, value.to_val()).ok());
             set.ok_or_else(|| internal("a global of the image does not fit its module"))?;
         }
-        Ok(Live { watch, store, instance, memory, driver: warm.driver, reactor: reactor.clone(), started_as: warm.memory.clone(), at_rest: warm.globals.clone() })
+        Ok(Live { watch, store, instance, memory, driver: warm.driver, reactor: reactor.clone(), at_rest: warm.globals.clone() })
     }
 
     /// Gives the guest one turn. `most` bounds the answer that is read.
@@ -184,11 +182,6 @@ impl Live {
 
     pub(crate) fn state(&self) -> &State {
         self.store.data()
-    }
-
-    /// The image that its memory started as.
-    pub(crate) fn started_as(&self) -> &Arc<MemoryImage> {
-        &self.started_as
     }
 
     /// Puts the guest's own stack pointer and the like back to where they are between turns, for

@@ -3,7 +3,7 @@
 
 use super::build::{Reporter, cache, finished_code, install};
 use super::manifest::{FILES, FORMAT, KIND, MANIFEST, Manifest};
-use super::warm_up::{self, WarmUp};
+use super::warm_up::WarmUp;
 use super::{Image, Kind, Progress, Stage, load, name};
 use crate::engine::{Digest, Hasher, Sealed};
 use crate::error::{Error, Result};

@@ -34,6 +34,15 @@ pub(super) struct Turn {
     pub(super) stdin: Stdin,
 }
 
+/// What the next turn does about the guest's random state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Seeding {
+    /// What the image is known to hold.
+    Image,
+    /// Whatever there may be: code of the user has run.
+    Everything,
+}
+
 /// What goes before the source in a request, where it is needed.
 #[derive(Serialize)]
 struct Head<'a> {
@@ -101,7 +110,14 @@ impl Program {
 
     /// The request for a session. The first one after a fork says so, and carries the policy's
     /// environment.
-    pub(super) fn into_turn(self, image: &Image, policy: &Policy, limits: &Limits, fresh: bool) -> Result<Turn> {
+    pub(super) fn into_turn(
+        self,
+        image: &Image,
+        policy: &Policy,
+        limits: &Limits,
+        seeding: Option<Seeding>,
+    ) -> Result<Turn> {
+        let fresh = seeding.is_some();
         self.check_arguments()?;
         let source = self.source.ok_or_else(|| invalid(image, "it takes source code: use Program::code"))?;
         if source.contains('\0') {
@@ -131,7 +147,7 @@ impl Program {
                 result_bytes: Some(result_bytes)
                     .filter(|bytes| fresh && *bytes != LimitKey::ResultBytes.default_value()),
             };
-            head.request(fresh, &source)?
+            head.request(seeding, &source)?
         };
         Ok(Turn { request, script: path.map(|path| (path, source)), stdin: self.stdin })
     }
@@ -149,12 +165,13 @@ impl Program {
 
 impl Head<'_> {
     /// `[f][JSON] LF source`; both parts before the line feed are left out where they say nothing.
-    fn request(&self, fresh: bool, source: &str) -> Result<Vec<u8>> {
+    fn request(&self, seeding: Option<Seeding>, source: &str) -> Result<Vec<u8>> {
         let mut request = Vec::with_capacity(source.len() + 2);
-        if fresh {
+        if seeding.is_some() {
             request.push(b'f');
         }
-        let says_something =
+        let says_something = seeding == Some(Seeding::Everything)
+            ||
             self.name.is_some() || self.argv.is_some() || self.env.is_some() || self.result_bytes.is_some();
         if says_something {
             let written = serde_json::to_writer(&mut request, self);

@@ -34,7 +34,7 @@ async fn turn(sandbox: &mut Sandbox, program: Program, finish: bool) -> Result<R
     sandbox.image.engine().check_handlers()?;
     let Body::Session(session) = &mut sandbox.body else { return Err(super::GONE) };
     session.live(&sandbox.limits)?;
-    let turn = program.into_turn(&sandbox.image, &sandbox.policy, &sandbox.limits, session.is_fresh())?;
+    let turn = program.into_turn(&sandbox.image, &sandbox.policy, &sandbox.limits, session.seeding())?;
     if let (Some((path, source)), Some(vfs)) = (&turn.script, session.vfs()) {
         vfs.write_file(path, source.as_bytes())?;
     }

@@ -1,6 +1,6 @@
 //! A session: one live guest that answers run after run, until something ends it.
 
-use super::program::Turn;
+use super::program::{Seeding, Turn};
 use crate::error::{Error, Result};
 use crate::guest::{Answer, Broken, Live, Turn as Answered};
 use crate::image::{Image, Kind};
@@ -70,8 +70,13 @@ impl Session {
         Captured::of(image.engine(), self.live(limits)?, &warm.memory, earlier, fresh)
     }
 
-    pub(super) fn is_fresh(&self) -> bool {
-        self.fresh
+    /// What the next turn is told about the guest's random state.
+    pub(super) fn seeding(&self) -> Option<Seeding> {
+        match self.origin {
+            _ if !self.fresh => None,
+            None => Some(Seeding::Image),
+            Some(_) => Some(Seeding::Everything),
+        }
     }
 
     /// The live guest.

@@ -208,7 +208,7 @@ pub(super) fn close(vfs: &mut Vfs, descriptor: Descriptor) {
     match descriptor.kind {
         Kind::File(file) => vfs.close_file(file.handle),
         Kind::Dir(dir) => vfs.close_dir(dir.handle),
-        Kind::Stdin | Kind::Stdout | Kind::Stderr | Kind::Gone => {}
+        Kind::Stdin | Kind::Stdout | Kind::Stderr | Kind::Random | Kind::Gone => {}
     }
 }
 

@@ -21,6 +21,8 @@ pub(super) enum Kind {
     Stdin,
     Stdout,
     Stderr,
+    /// `/dev/urandom`
+    Random,
     File(File),
     Dir(Dir),
     /// What it stood for was not restored. The number stays taken until the guest closes it.
@@ -88,7 +90,7 @@ impl Descriptor {
     /// Like [`Descriptor::file`], for calls that need a position: streams have none.
     pub(super) fn seekable(&mut self, right: Rights, denied: Errno) -> Result<(&mut File, FdFlags), Errno> {
         match self.kind {
-            Kind::Stdin | Kind::Stdout | Kind::Stderr => Err(Errno::Spipe),
+            Kind::Stdin | Kind::Stdout | Kind::Stderr | Kind::Random => Err(Errno::Spipe),
             _ => self.file(right, denied),
         }
     }

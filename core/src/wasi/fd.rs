@@ -26,6 +26,7 @@ impl WasiCtx {
         let descriptor = self.table.descriptor(fd)?;
         let filetype = match descriptor.kind {
             Kind::Stdin | Kind::Stdout | Kind::Stderr => STREAM,
+            Kind::Random => FileType::CharacterDevice,
             Kind::File(_) => FileType::RegularFile,
             Kind::Dir(_) => FileType::Directory,
             Kind::Gone => return Err(Errno::Badf.into()),
@@ -77,6 +78,7 @@ impl WasiCtx {
             Kind::Stdin => stream_stat(0),
             Kind::Stdout => stream_stat(1),
             Kind::Stderr => stream_stat(2),
+            Kind::Random => Stat { filetype: FileType::CharacterDevice, ..stream_stat(3) },
             Kind::File(file) => {
                 self.credit.spend(if file.on_host { cost::DISK } else { 0 })?;
                 self.vfs.file_stat(&file.handle)?
@@ -102,7 +104,7 @@ impl WasiCtx {
         let (atim, mtim) = times(atim, mtim, flags)?;
         let descriptor = self.table.descriptor(fd)?;
         match &descriptor.kind {
-            Kind::Stdin | Kind::Stdout | Kind::Stderr | Kind::Gone => Err(Errno::Badf.into()),
+            Kind::Stdin | Kind::Stdout | Kind::Stderr | Kind::Random | Kind::Gone => Err(Errno::Badf.into()),
             _ if !descriptor.base.contains(Rights::FD_FILESTAT_SET_TIMES) => Err(Errno::NotCapable.into()),
             Kind::File(file) => Ok(self.vfs.file_set_times(&file.handle, atim, mtim)?),
             Kind::Dir(dir) => Ok(self.vfs.dir_set_times(&dir.handle, atim, mtim)?),

@@ -48,6 +48,7 @@ impl WasiCtx {
                 self.move_to(fd, end)?;
                 len
             }
+            Kind::Random => self.read_device(memory, iovecs)?,
             Kind::Stdout | Kind::Stderr | Kind::Dir(_) | Kind::Gone => return Err(Errno::Badf.into()),
         };
         memory.write_u32(out, len)?;
@@ -95,7 +96,7 @@ impl WasiCtx {
                 self.move_to(fd, end)?;
                 len
             }
-            Kind::Stdin | Kind::Dir(_) | Kind::Gone => return Err(Errno::Badf.into()),
+            Kind::Stdin | Kind::Random | Kind::Dir(_) | Kind::Gone => return Err(Errno::Badf.into()),
         };
         Ok(memory.write_u32(out, len)?)
     }

@@ -14,6 +14,7 @@ mod clock;
 mod context;
 mod denials;
 mod descriptor;
+mod device;
 mod dir;
 mod fd;
 mod file;

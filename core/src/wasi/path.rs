@@ -48,7 +48,10 @@ impl WasiCtx {
             base: Rights::from_bits_truncate(base),
             inheriting: Rights::from_bits_truncate(inheriting),
         };
-        let opened = self.open(fd, path, wanted);
+        let opened = match self.open(fd, path, wanted) {
+            Err(Errno::Noent) => self.open_device(fd, path, wanted.base),
+            opened => opened,
+        };
         let fd = self.answer("path_open", fd, path, opened)?;
         Ok(memory.write_u32(out, fd)?)
     }

@@ -148,7 +148,7 @@ impl WasiCtx {
 
     fn writable(&mut self, fd: u32) -> Result<Option<Room>, Errno> {
         let descriptor = self.table.descriptor(fd)?;
-        if matches!(descriptor.kind, Kind::Stdin | Kind::Dir(_)) {
+        if matches!(descriptor.kind, Kind::Stdin | Kind::Random | Kind::Dir(_)) {
             return Err(Errno::Badf);
         }
         descriptor.require(Rights::POLL_FD_READWRITE | Rights::FD_WRITE)?;

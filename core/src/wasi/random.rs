@@ -1,6 +1,6 @@
 //! The guest's randomness. The only file that asks the operating system for entropy.
 
-use super::{Failure, GuestMemory, WasiCtx};
+use super::{Failure, GuestMemory, Stop, WasiCtx};
 use crate::error::{Error, Result};
 use crate::policy::Seed;
 use rand_chacha::ChaCha20Rng;
@@ -78,7 +78,13 @@ impl WasiCtx {
         at: u32,
         len: u32,
     ) -> std::result::Result<(), Failure> {
-        for chunk in memory.slice_mut(at, len)?.chunks_mut(CHUNK_BYTES) {
+        let buffer = memory.slice_mut(at, len)?;
+        Ok(self.fill_random(buffer)?)
+    }
+
+    /// Fills `buffer`, looking at the deadline now and then.
+    pub(super) fn fill_random(&mut self, buffer: &mut [u8]) -> std::result::Result<(), Stop> {
+        for chunk in buffer.chunks_mut(CHUNK_BYTES) {
             if chunk.len() == CHUNK_BYTES {
                 self.interrupt.check()?;
             }

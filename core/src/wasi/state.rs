@@ -141,7 +141,7 @@ impl Open {
             Kind::Dir(dir) if vfs.has_dir(dir.handle.number()) => {
                 OpenKind::Dir { handle: dir.handle.number(), preopen: dir.preopen.clone() }
             }
-            Kind::File(_) | Kind::Dir(_) | Kind::Gone => OpenKind::Gone,
+            Kind::File(_) | Kind::Dir(_) | Kind::Random | Kind::Gone => OpenKind::Gone,
         };
         let Descriptor { base, inheriting, flags, .. } = *descriptor;
         Open { kind, base, inheriting, flags }
