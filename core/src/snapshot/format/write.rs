@@ -1,7 +1,6 @@
 //! Writing a snapshot. Only the pages that are stored are touched.
 
 use super::header::{HEADER_BYTES, Header, Length, Section, invalid};
-use super::pages::PageRun;
 use super::read::check_lengths;
 use super::{Contents, architecture};
 use crate::error::{Error, Result};
