@@ -304,6 +304,21 @@ fn times() {
     each("capture and drop", &mut || drop(vfs.capture()));
     let path = GuestPath::parse("/tmp/file").unwrap();
     each("restore, write one file, drop", &mut || fork().write_file(&path, b"text").unwrap());
+    let (mut large, _, _) = join(vec![("/tmp", memory(&[]))], GENEROUS);
+    for index in 0..10_000 {
+        write(&mut large, &format!("/tmp/{}/{index}", index % 100), b"text");
+    }
+    let started = std::time::Instant::now();
+    let large_state = large.capture();
+    let fork = restore(&large_state, Vec::new(), Take::Continue, GENEROUS).0.unwrap();
+    let counted = started.elapsed();
+    let started = std::time::Instant::now();
+    drop(restore(&large_state, Vec::new(), Take::Continue, GENEROUS));
+    let again = started.elapsed();
+    let started = std::time::Instant::now();
+    let mut fork = fork;
+    fork.write_file(&path, b"text").unwrap();
+    eprintln!("10,000 files: first fork {counted:?}, next {again:?}, first write {:?}", started.elapsed());
     let added = || points(vec![("/data", memory(&[]))]);
     each("restore with one more mount, drop", &mut || {
         drop(state.restore(added(), Take::Start, GENEROUS, budget.clone(), now.clone()).unwrap());

@@ -148,7 +148,7 @@ fn without_a_seed_no_two_guests_share_randomness_and_a_state_holds_none() {
 #[test]
 fn the_monotonic_clock_goes_on_and_starts_anew_with_a_fork_of_an_image() {
     let frozen = || policy::Clock::Frozen { realtime_ns: 1_000 };
-    let mut guest = Guest::with(|setup| setup.clock = clock(frozen()));
+    let guest = Guest::with(|setup| setup.clock = clock(frozen()));
     guest.ctx.clock.sleep(guest.ctx.clock.due(super::super::abi::ClockId::Monotonic, 500, false));
     for state in both(guest.ctx.capture()) {
         assert_eq!(restored(&state, Take::Continue, |grants| grants.clock = frozen()).monotonic(), 500);
