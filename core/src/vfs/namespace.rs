@@ -46,6 +46,9 @@ pub(super) struct Namespace {
     points: Vec<Point>,
 }
 
+/// The point that another lies below, and its name there.
+pub(super) type Above<'a> = (PointId, &'a str);
+
 #[derive(Clone, Default)]
 struct Point {
     children: BTreeMap<Box<str>, PointId>,
@@ -86,7 +89,7 @@ impl Namespace {
 
     /// Adds a point below one that is there, or one that nothing leads to; false when its name is
     /// taken.
-    pub(super) fn append(&mut self, above: Option<(PointId, &str)>, mount: Option<MountId>) -> bool {
+    pub(super) fn append(&mut self, above: Option<Above<'_>>, mount: Option<MountId>) -> bool {
         let point = PointId(self.points.len() as u32);
         self.points.push(Point { children: BTreeMap::new(), mount });
         match above {
@@ -96,7 +99,7 @@ impl Namespace {
     }
 
     /// Every point: what it lies below and is named there, and its mount.
-    pub(super) fn points(&self) -> Vec<(Option<(PointId, &str)>, Option<MountId>)> {
+    pub(super) fn points(&self) -> Vec<(Option<Above<'_>>, Option<MountId>)> {
         let mut points: Vec<_> = self.points.iter().map(|point| (None, point.mount)).collect();
         for (above, point) in (0..).zip(&self.points) {
             for (name, child) in &point.children {

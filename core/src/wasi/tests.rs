@@ -5,6 +5,7 @@ mod hostile;
 mod linked;
 mod paths;
 mod random_calls;
+mod state;
 mod streams;
 mod waiting;
 

@@ -16,12 +16,7 @@ impl Vfs {
         self.inodes = Inodes::seeded(seed);
     }
 
-    /// One open directory per mount, in the order of the mounts.
-    pub(crate) fn preopens(&mut self) -> Vec<(Arc<GuestPath>, DirHandle)> {
-        self.preopens_from(0)
-    }
-
-    /// One open directory for each mount but the `first` ones.
+    /// One open directory for each mount but the `first` ones, in the order of the mounts.
     pub(crate) fn preopens_from(&mut self, first: usize) -> Vec<(Arc<GuestPath>, DirHandle)> {
         let mounts = self.mounts.len();
         let root = |vfs: &mut Vfs, index: usize| {

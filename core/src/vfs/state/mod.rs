@@ -164,14 +164,6 @@ impl Held {
             Some(root) => Held::Overlay(layer, root.ok()),
         }
     }
-
-    fn layer(&self) -> Option<&Arc<Layer>> {
-        match self {
-            Held::Memory(layer) | Held::Overlay(layer, _) => Some(layer),
-            Held::Image { layer, .. } => layer.as_ref(),
-            Held::Host | Held::Absent => None,
-        }
-    }
 }
 
 impl DirState {

@@ -207,7 +207,7 @@ fn join(mounts: Vec<(&str, Source)>, quota: Quota) -> (Vfs, Vec<DirHandle>, Arc<
     let now = Arc::new(Ticks(AtomicU64::new(1_700_000_000_000_000_000)));
     let mounts = mounts.into_iter().map(point).collect();
     let mut vfs = Vfs::new(mounts, quota, budget.clone(), now).unwrap();
-    let roots = vfs.preopens().into_iter().map(|(_, root)| root).collect();
+    let roots = vfs.preopens_from(0).into_iter().map(|(_, root)| root).collect();
     (vfs, roots, budget)
 }
 

@@ -38,7 +38,7 @@ fn three_mounts() -> (Vfs, Vec<DirHandle>, TempDir) {
 #[test]
 fn every_mount_is_a_preopen_in_its_order() {
     let (mut vfs, ..) = three_mounts();
-    let guests: Vec<_> = vfs.preopens().into_iter().map(|(guest, _)| guest.to_string()).collect();
+    let guests: Vec<_> = vfs.preopens_from(0).into_iter().map(|(guest, _)| guest.to_string()).collect();
     assert_eq!(guests, ["/", "/data", "/usr/local/lib"]);
 }
 

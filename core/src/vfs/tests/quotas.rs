@@ -147,7 +147,7 @@ fn a_small_budget_of_the_host_refuses_files_and_listings() {
     let point = MountPoint { guest: GuestPath::parse("/").unwrap(), source: memory(&[]) };
     let now = Arc::new(Ticks(AtomicU64::new(0)));
     let mut vfs = Vfs::new(vec![point], GENEROUS, budget.clone(), now).unwrap();
-    let (_, root) = vfs.preopens().pop().unwrap();
+    let (_, root) = vfs.preopens_from(0).pop().unwrap();
     let Ok(Opened::File(file)) = vfs.open(&root, "file", CREATE) else { panic!() };
     let mut written = 0;
     while let Ok(count) = vfs.write_at(&file, written, &[1; 4096]) {

@@ -9,8 +9,10 @@ use std::collections::BTreeMap;
 impl Layer {
     /// Counts every node's names and finds every directory's parent.
     pub(super) fn knit(&mut self, over_lower: bool) -> Result<(), Malformed> {
-        if !self.is_directory(NodeId::ROOT) {
-            return malformed("it has no root");
+        match self.nodes.find_mut(NodeId::ROOT).map(|root| &mut root.body) {
+            // Walks upwards end at a directory that is its own parent.
+            Ok(Body::Dir(root)) => root.parent = NodeId::ROOT,
+            _ => return malformed("it has no root"),
         }
         let mut names: BTreeMap<NodeId, u64> = BTreeMap::from([(NodeId::ROOT, 1)]);
         // Every directory with a name, those above it first, with the length of its path.

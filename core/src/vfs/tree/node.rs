@@ -91,12 +91,12 @@ impl Body {
     }
 }
 
-const _: () = assert!(size_of::<Node>() <= 208, "`Node::BYTES` counts a node's block with 208 bytes");
+const _: () = assert!(size_of::<Node>() + 16 <= 208, "`Node::BYTES` counts a node's block with 208 bytes");
 
-/// All nodes of a tree.
+/// All nodes of a tree. Copies share each node until one of them changes it.
 #[derive(Clone)]
 pub(super) struct Nodes {
-    by_id: BTreeMap<NodeId, Box<Node>>,
+    by_id: BTreeMap<NodeId, Arc<Node>>,
     next: NodeId,
 }
 
@@ -120,7 +120,7 @@ impl Nodes {
         let after = self.by_id.last_key_value().map_or(NodeId(0), |(last, _)| *last);
         let is_next = after < id && id < self.next;
         if is_next {
-            self.by_id.insert(id, Box::new(node));
+            self.by_id.insert(id, Arc::new(node));
         }
         is_next
     }
@@ -141,7 +141,7 @@ impl Nodes {
             written: false,
             body,
         };
-        self.by_id.insert(id, Box::new(node));
+        self.by_id.insert(id, Arc::new(node));
         id
     }
 
@@ -154,7 +154,7 @@ impl Nodes {
     /// # Errors
     /// `Io` when the node is gone.
     pub(super) fn find_mut(&mut self, id: NodeId) -> Result<&mut Node, Errno> {
-        self.by_id.get_mut(&id).map(|node| &mut **node).ok_or(Errno::Io)
+        self.by_id.get_mut(&id).map(Arc::make_mut).ok_or(Errno::Io)
     }
 
     pub(super) fn iter(&self) -> impl ExactSizeIterator<Item = (NodeId, &Node)> {
@@ -162,10 +162,10 @@ impl Nodes {
     }
 
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (NodeId, &mut Node)> {
-        self.by_id.iter_mut().map(|(id, node)| (*id, &mut **node))
+        self.by_id.iter_mut().map(|(id, node)| (*id, Arc::make_mut(node)))
     }
 
     pub(super) fn remove(&mut self, id: NodeId) -> Option<Node> {
-        self.by_id.remove(&id).map(|node| *node)
+        self.by_id.remove(&id).map(Arc::unwrap_or_clone)
     }
 }

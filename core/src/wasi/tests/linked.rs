@@ -142,7 +142,7 @@ fn a_guest_waits_for_input_and_goes_on() {
         std::thread::sleep(Duration::from_millis(20));
         std::io::Write::write_all(&mut theirs, b"*").unwrap();
     });
-    let (result, mut data) = run(
+    let (result, data) = run(
         r#"(memory (export "memory") 1)
            (data (i32.const 0) "\10\00\00\00\08\00\00\00")
            (func (export "go") (result i32)
