@@ -43,7 +43,11 @@ fn the_environment_of_the_host_is_not_visible() {
             .arg("import os; print(sorted(os.environ), os.getenv('PATH'), open('/tmp/x', 'w').write(str(os.environ)))"),
     );
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
-    assert!(ran.stdout.starts_with("['GIVEN', 'HOME', 'MPLBACKEND', 'PYTHONTZPATH', 'TMPDIR'] None "), "{}", ran.stdout);
+    assert!(
+        ran.stdout.starts_with("['GIVEN', 'HOME', 'MPLBACKEND', 'PYTHONTZPATH', 'TMPDIR'] None "),
+        "{}",
+        ran.stdout
+    );
     assert!(!ran.stdout.contains(SECRET) && !ran.stderr.contains(SECRET));
 
     let mut command = cli::sandcell_for_modules();
@@ -125,19 +129,20 @@ for path in ('absolute', 'relative', 'folder/secret.txt', 'up/outside/secret.txt
             # 44: `..` leads to the guest's own root, which has no such file.
             assert error.errno in (76, 69, 44), (path, error)
             refused += 1
-for path in ('folder/new', 'up/new', 'up/outside/new'):
+# Not `up/new`: `..` leads to the guest's own root, which it may write.
+for path in ('folder/new', 'up/outside/new'):
     for act in (lambda: os.mkdir('/d/' + path), lambda: os.symlink('x', '/d/' + path), lambda: os.rename('/d/inside.txt', '/d/' + path),
                 lambda: os.link('/d/inside.txt', '/d/' + path), lambda: open('/d/' + path, 'w')):
         try: print('made', path, act())
         except OSError as error:
-            assert error.errno in (76, 69), (path, error)
+            assert error.errno in (76, 69, 44), (path, error)
             refused += 1
 print(refused)
 ";
     for (kind, policy) in mounts_of(&mount) {
         let before = Snapshot::of(&outside);
         let outcome = python(policy, code);
-        assert_eq!(outcome.stdout_text(), "57\n", "{kind}: {}", outcome.stderr_text());
+        assert_eq!(outcome.stdout_text(), "52\n", "{kind}: {}", outcome.stderr_text());
         assert!(!outcome.stdout_text().contains(SECRET) && !outcome.stderr_text().contains(SECRET));
         assert!(outcome.denials.iter().any(|denial| denial.name == "/d/absolute"), "{:?}", outcome.denials);
         assert_eq!(before, Snapshot::of(&outside), "{kind}");

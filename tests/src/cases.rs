@@ -219,12 +219,19 @@ pub fn check(expect: &Expect, outcome: &Outcome) -> Vec<String> {
             let raised = if let Status::Raised { r#type, .. } = &outcome.status { r#type.as_str() } else { "nothing" };
             compare(&mut findings, "raised", expected.as_str(), raised);
         }
-        (None, None) => findings.push(format!("expected the error {:?}, it ended as {:?}", expect.error, outcome.status)),
+        (None, None) => {
+            findings.push(format!("expected the error {:?}, it ended as {:?}", expect.error, outcome.status))
+        }
     }
     let (stdout, stderr) = (outcome.stdout_text(), outcome.stderr_text());
     compare_if(&mut findings, "stdout", expect.stdout.as_deref(), &*stdout);
     compare_if(&mut findings, "stderr", expect.stderr.as_deref(), &*stderr);
-    compare_if(&mut findings, "result", expect.result.as_ref(), outcome.result.as_ref().unwrap_or(&serde_json::Value::Null));
+    compare_if(
+        &mut findings,
+        "result",
+        expect.result.as_ref(),
+        outcome.result.as_ref().unwrap_or(&serde_json::Value::Null),
+    );
     let artifacts = outcome.artifacts.iter().map(|artifact| artifact.mime.clone()).collect();
     compare_if(&mut findings, "artifacts", expect.artifacts.as_ref(), &artifacts);
     compare_if(&mut findings, "stdout_truncated", expect.stdout_truncated.as_ref(), &outcome.stdout_truncated);

@@ -105,7 +105,15 @@ impl Live {
             let set = global.and_then(|global| global.set(&mut store, value.to_val()).ok());
             set.ok_or_else(|| internal("a global of the image does not fit its module"))?;
         }
-        Ok(Live { watch, store, instance, memory, driver: warm.driver, reactor: reactor.clone(), at_rest: warm.globals.clone() })
+        Ok(Live {
+            watch,
+            store,
+            instance,
+            memory,
+            driver: warm.driver,
+            reactor: reactor.clone(),
+            at_rest: warm.globals.clone(),
+        })
     }
 
     /// Gives the guest one turn. `most` bounds the answer that is read.

@@ -48,12 +48,7 @@ impl Derivation {
     }
 }
 
-pub(super) fn derive(
-    base: &Image,
-    name: &str,
-    derivation: &Derivation,
-    report: &mut Reporter<'_>,
-) -> Result<Image> {
+pub(super) fn derive(base: &Image, name: &str, derivation: &Derivation, report: &mut Reporter<'_>) -> Result<Image> {
     let engine = base.engine();
     let cache = cache(engine)?;
     let name = name::check(name)?;

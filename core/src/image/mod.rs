@@ -20,9 +20,9 @@ pub use progress::{Progress, Stage};
 pub use recipe::{Recipe, Source};
 
 use crate::engine::{Digest, Engine, Machine, Start};
-use crate::memory::MemoryImage;
 use crate::error::Result;
 use crate::guest::{Guest, Reactor, Warm};
+use crate::memory::MemoryImage;
 use crate::policy::{Access, GuestPath};
 use crate::vfs::{self, Bytes, MountPoint};
 use crate::wasi::WasiState;

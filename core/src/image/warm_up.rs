@@ -1,8 +1,8 @@
 //! Warming a reactor up: what runs once, so that no fork has to run it.
 
-use super::{Image, ImageFiles, Kind};
 use super::instrument::START;
 use super::recipe::DriverKind;
+use super::{Image, ImageFiles, Kind};
 use crate::error::{Error, Result};
 use crate::guest::{Answer, Broken, Driver, Live, Reactor, Turn, Warm};
 use crate::limits::{Budget, LimitKey, Limits};

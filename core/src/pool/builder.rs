@@ -28,12 +28,7 @@ pub struct PoolBuilder {
 
 impl PoolBuilder {
     pub(super) fn new(prototype: SandboxBuilder) -> PoolBuilder {
-        PoolBuilder {
-            prototype,
-            max_sandboxes: MAX_SANDBOXES,
-            max_host_bytes: MAX_HOST_BYTES,
-            max_ready: MAX_READY,
-        }
+        PoolBuilder { prototype, max_sandboxes: MAX_SANDBOXES, max_host_bytes: MAX_HOST_BYTES, max_ready: MAX_READY }
     }
 
     /// How many sandboxes may exist at once, in use and ready; 64 unless set.

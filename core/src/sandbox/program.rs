@@ -164,15 +164,16 @@ impl Program {
 }
 
 impl Head<'_> {
-    /// `[f][JSON] LF source`; both parts before the line feed are left out where they say nothing.
+    /// `[f|F][JSON] LF source`; both parts before the line feed are left out where they say nothing.
     fn request(&self, seeding: Option<Seeding>, source: &str) -> Result<Vec<u8>> {
         let mut request = Vec::with_capacity(source.len() + 2);
-        if seeding.is_some() {
-            request.push(b'f');
+        match seeding {
+            None => {}
+            Some(Seeding::Image) => request.push(b'f'),
+            Some(Seeding::Everything) => request.push(b'F'),
         }
-        let says_something = seeding == Some(Seeding::Everything)
-            ||
-            self.name.is_some() || self.argv.is_some() || self.env.is_some() || self.result_bytes.is_some();
+        let Head { name, path0: _, argv, env, result_bytes } = self;
+        let says_something = name.is_some() || argv.is_some() || env.is_some() || result_bytes.is_some();
         if says_something {
             let written = serde_json::to_writer(&mut request, self);
             written.map_err(|error| Error::Internal { reason: error.to_string() })?;

@@ -68,12 +68,15 @@ impl Captured {
 fn joined(written: Vec<Range<usize>>, earlier: &[PageRun]) -> Vec<PageRun> {
     let page = |byte: usize| (byte / PAGE_BYTES) as u32;
     let written = written.into_iter().map(|range| (page(range.start), page(range.end.next_multiple_of(PAGE_BYTES))));
-    let mut all: Vec<(u32, u32)> = written.chain(earlier.iter().map(|run| (run.first, run.first + run.count))).collect();
+    let mut all: Vec<(u32, u32)> =
+        written.chain(earlier.iter().map(|run| (run.first, run.first + run.count))).collect();
     all.sort_unstable();
     let mut runs: Vec<PageRun> = Vec::with_capacity(all.len());
     for (first, end) in all {
         match runs.last_mut() {
-            Some(last) if first <= last.first + last.count => last.count = last.count.max(end.saturating_sub(last.first)),
+            Some(last) if first <= last.first + last.count => {
+                last.count = last.count.max(end.saturating_sub(last.first))
+            }
             _ => runs.push(PageRun { first, count: end - first }),
         }
     }

@@ -28,6 +28,11 @@ use std::io::{Read as _, Write as _};
 use std::path::Path;
 use std::sync::Arc;
 
+/// No node of a file tree takes fewer bytes in a snapshot.
+const NODE_BYTES: u64 = 50;
+/// The most that `open_files` can be set to.
+const MAX_DESCRIPTORS: u64 = 1 << 16;
+
 /// The saved state of a session between two runs: variables, imports, heap and files. A clone is a
 /// reference.
 ///
@@ -123,11 +128,10 @@ impl Snapshot {
         };
         let Contents { state, memory_bytes, runs, pages, .. } = format::read(bytes, &expect)?;
         let invalid = |reason: &str| Error::SnapshotInvalid { reason: reason.to_owned() };
-        let caps = Caps {
-            nodes: limits.value(LimitKey::FsNodes),
-            content_bytes: limits.value(LimitKey::FsBytes),
-            descriptors: limits.value(LimitKey::OpenFiles),
-        };
+        // What quotas do not count is in it too, such as the image's own files: the quotas are
+        // looked at when a fork is made. Here the input's own length bounds everything.
+        let content_bytes = limits.value(LimitKey::SnapshotBytes);
+        let caps = Caps { nodes: content_bytes / NODE_BYTES, content_bytes, descriptors: MAX_DESCRIPTORS };
         let mut wasi = WasiState::decode(&state.files, caps).map_err(|error| invalid(&error.to_string()))?;
         wasi.hand_in(image.files().mounts())?;
         let fresh = match state.session.as_slice() {
@@ -240,5 +244,8 @@ fn origin(image: &Image) -> Result<Origin> {
 }
 
 pub(crate) fn not_a_session(image: &Image) -> Error {
-    Error::ProgramInvalid { image: image.info().name.clone(), reason: "only sandboxes of an interpreter have snapshots" }
+    Error::ProgramInvalid {
+        image: image.info().name.clone(),
+        reason: "only sandboxes of an interpreter have snapshots",
+    }
 }

@@ -124,6 +124,10 @@ def _read_head(request):
     flags = head if brace < 0 else head[:brace]
     if b"f" in flags:
         _reseed()
+    elif b"F" in flags:
+        _unseed()
+        for seeder in _find_seeders():
+            seeder()
     name = None
     if brace >= 0:
         import json
