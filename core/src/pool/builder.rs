@@ -28,12 +28,7 @@ pub struct PoolBuilder {
 
 impl PoolBuilder {
     pub(super) fn new(prototype: SandboxBuilder) -> PoolBuilder {
-        PoolBuilder {
-            prototype,
-            max_sandboxes: MAX_SANDBOXES,
-            max_host_bytes: MAX_HOST_BYTES,
-            max_ready: MAX_READY,
-        }
+        PoolBuilder { prototype, max_sandboxes: MAX_SANDBOXES, max_host_bytes: MAX_HOST_BYTES, max_ready: MAX_READY }
     }
 
     /// How many sandboxes may exist at once, in use and ready; 64 unless set.
@@ -94,7 +89,7 @@ impl PoolBuilder {
             max_ready: self.max_ready,
             max_ready_age: Duration::from_millis(age) / READY_SHARE,
         };
-        Ok(Pool { handle: Arc::new(Handle { shared: Shared::new(self.prototype, rules, first) }) })
+        Ok(Pool { handle: Arc::new(Handle { shared: Shared::new(self.prototype, rules, Box::new(first)) }) })
     }
 
     fn admits_none(&self, sandbox_bytes: u64) -> Error {
