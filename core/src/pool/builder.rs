@@ -89,7 +89,7 @@ impl PoolBuilder {
             max_ready: self.max_ready,
             max_ready_age: Duration::from_millis(age) / READY_SHARE,
         };
-        Ok(Pool { handle: Arc::new(Handle { shared: Shared::new(self.prototype, rules, first) }) })
+        Ok(Pool { handle: Arc::new(Handle { shared: Shared::new(self.prototype, rules, Box::new(first)) }) })
     }
 
     fn admits_none(&self, sandbox_bytes: u64) -> Error {

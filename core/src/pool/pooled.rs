@@ -11,10 +11,11 @@ use std::time::Instant;
 /// A [`Sandbox`] of a [`Pool`](crate::Pool); it is used like any other.
 ///
 /// Dropping it drops the sandbox, whose guest nobody meets again, and serves the next in line. It
-/// may outlive its pool. There is no way to take the sandbox out: it counts as long as it is there.
+/// may outlive its pool. The sandbox cannot be taken out, only swapped for another one that then
+/// counts in its place.
 pub struct Pooled {
     // Dropped before its place is given back.
-    sandbox: Sandbox,
+    sandbox: Box<Sandbox>,
     _place: Place,
 }
 

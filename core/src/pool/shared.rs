@@ -37,7 +37,7 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub(super) fn new(prototype: SandboxBuilder, rules: Rules, first: Sandbox) -> Arc<Shared> {
+    pub(super) fn new(prototype: SandboxBuilder, rules: Rules, first: Box<Sandbox>) -> Arc<Shared> {
         let mut state = State::new(rules);
         state.counts.forks = 1;
         if rules.max_ready > 0 {
@@ -59,8 +59,8 @@ impl Shared {
         count(&mut self.state.lock().counts);
     }
 
-    pub(super) fn make(&self) -> Result<Sandbox> {
-        self.prototype.clone().build()
+    pub(super) fn make(&self) -> Result<Box<Sandbox>> {
+        self.prototype.clone().build().map(Box::new)
     }
 
     /// The error for somebody who got no place.

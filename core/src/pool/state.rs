@@ -11,7 +11,7 @@ use std::time::Instant;
 
 /// A sandbox that nobody has had.
 pub(super) struct Ready {
-    pub(super) sandbox: Sandbox,
+    pub(super) sandbox: Box<Sandbox>,
     pub(super) made: Instant,
 }
 
