@@ -27,6 +27,7 @@ pub(crate) struct Machine {
 pub(super) struct Settings {
     pub(super) stack_bytes: usize,
     pub(super) explicit_traps: bool,
+    pub(super) verify_resets: bool,
 }
 
 /// Both machines; the second is made when it is first needed.
@@ -49,7 +50,9 @@ impl Machines {
             (Start::Module, _) => Ok(&self.module),
             (Start::Image, Some(machine)) => Ok(machine),
             (Start::Image, None) => {
-                let made = machine(&self.settings, &self.stacks, Some(SlotPool::new()))?;
+                let slots = SlotPool::new();
+                slots.verify_resets(self.settings.verify_resets);
+                let made = machine(&self.settings, &self.stacks, Some(slots))?;
                 Ok(self.image.get_or_init(|| made))
             }
         }

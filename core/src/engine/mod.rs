@@ -65,7 +65,12 @@ impl Engine {
     /// An engine with other settings. Without a call of [`EngineBuilder::cache`] nothing is
     /// written to disk, and every process compiles anew.
     pub fn builder() -> EngineBuilder {
-        EngineBuilder { cache: None, stack_bytes: config::DEFAULT_STACK_BYTES, explicit_traps: false }
+        EngineBuilder {
+            cache: None,
+            stack_bytes: config::DEFAULT_STACK_BYTES,
+            explicit_traps: false,
+            verify_resets: false,
+        }
     }
 
     /// The wasmtime engine for guests that start in this way.
@@ -144,6 +149,7 @@ pub struct EngineBuilder {
     cache: Option<CacheDir>,
     stack_bytes: usize,
     explicit_traps: bool,
+    verify_resets: bool,
 }
 
 impl EngineBuilder {
@@ -178,6 +184,14 @@ impl EngineBuilder {
         self
     }
 
+    /// Compares all memory of a guest with its image before the next guest gets it, for debugging: a
+    /// difference is logged as an error and the memory is not used again.
+    #[must_use]
+    pub fn verify_resets(mut self, verify: bool) -> EngineBuilder {
+        self.verify_resets = verify;
+        self
+    }
+
     /// Makes the engine.
     ///
     /// # Errors
@@ -190,7 +204,11 @@ impl EngineBuilder {
                 reason: format!("it must lie in {MIN_STACK_BYTES}..={MAX_STACK_BYTES}"),
             });
         }
-        let settings = Settings { stack_bytes: self.stack_bytes, explicit_traps: self.explicit_traps };
+        let settings = Settings {
+            stack_bytes: self.stack_bytes,
+            explicit_traps: self.explicit_traps,
+            verify_resets: self.verify_resets,
+        };
         let make = || Machines::new(settings);
         // An engine with explicit traps installs no handlers: there is nothing to record.
         let (machines, handlers) = if self.explicit_traps {

@@ -52,7 +52,7 @@ pub(super) fn derive(base: &Image, name: &str, derivation: &Derivation, report: 
     let engine = base.engine();
     let cache = cache(engine)?;
     let name = name::check(name)?;
-    let (Kind::Reactor { .. }, Some(parent)) = (base.kind(), base.digest()) else {
+    let (Kind::Reactor(_), Some(parent)) = (base.kind(), base.digest()) else {
         return Err(crate::snapshot::not_a_session(base));
     };
     let digest = address(parent, name, derivation);

@@ -31,7 +31,8 @@ pub(super) fn load(engine: &Engine, name: &str) -> Result<Image> {
     let wasi = state(&sealed, &files).map_err(damaged)?;
     let reactor = Reactor::link(code, &exports)?;
     sealed.touch();
-    let kind = Kind::Reactor { reactor, warm: Warm { memory, globals, driver: manifest.driver }, wasi };
+    let warm = Warm { memory, globals, driver: manifest.driver };
+    let kind = Kind::Reactor(Box::new(super::Start { reactor, warm, wasi }));
     let invocation = Invocation { argv0: manifest.argv0, scripts: manifest.scripts, env: manifest.env };
     Ok(Image { inner: Arc::new(Inner { engine: engine.clone(), info, kind, invocation, files }) })
 }

@@ -19,7 +19,7 @@ pub use derive::Derivation;
 pub use progress::{Progress, Stage};
 pub use recipe::{Recipe, Source};
 
-use crate::engine::{Digest, Engine, Machine, Start};
+use crate::engine::{self, Digest, Engine, Machine};
 use crate::error::Result;
 use crate::guest::{Guest, Reactor, Warm};
 use crate::memory::MemoryImage;
@@ -51,7 +51,14 @@ pub(crate) enum Kind {
     /// Each run instantiates the module.
     Command(Guest),
     /// Each sandbox is a copy-on-write fork of a warm guest.
-    Reactor { reactor: Reactor, warm: Warm, wasi: WasiState },
+    Reactor(Box<Start>),
+}
+
+/// What the guests of a reactor's image start from.
+pub(crate) struct Start {
+    pub(crate) reactor: Reactor,
+    pub(crate) warm: Warm,
+    pub(crate) wasi: WasiState,
 }
 
 /// What is known of a built image.
@@ -212,13 +219,13 @@ impl Image {
     pub(crate) fn digest(&self) -> Option<Digest> {
         match self.inner.kind {
             Kind::Command(_) => None,
-            Kind::Reactor { .. } => Digest::parse(&self.inner.info.digest),
+            Kind::Reactor(_) => Digest::parse(&self.inner.info.digest),
         }
     }
 
     /// Gives back what is kept for guests that start as `memory`.
     pub(crate) fn forget_memory(&self, memory: &Arc<MemoryImage>) {
-        if let Ok(Machine { slots: Some(slots), .. }) = self.inner.engine.machine(Start::Image) {
+        if let Ok(Machine { slots: Some(slots), .. }) = self.inner.engine.machine(engine::Start::Image) {
             slots.forget(memory);
         }
     }

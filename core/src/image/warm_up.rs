@@ -62,9 +62,7 @@ impl WarmUp {
 
     /// Goes on from the warm guest of an image.
     pub(super) fn from_image(base: &Image, name: &str) -> Result<WarmUp> {
-        let Kind::Reactor { reactor, warm, wasi } = base.kind() else {
-            return Err(crate::snapshot::not_a_session(base));
-        };
+        let Kind::Reactor(start) = base.kind() else { return Err(crate::snapshot::not_a_session(base)) };
         let interrupt = Arc::new(Interrupt::start(DEADLINE));
         let limits = limits()?;
         let grants = Grants {
@@ -78,8 +76,8 @@ impl WarmUp {
             host_bytes: Arc::new(Budget::new(limits.value(LimitKey::HostBytes))),
             interrupt: Arc::clone(&interrupt),
         };
-        let wasi = WasiCtx::restore(wasi, grants, Take::Start)?;
-        let live = Live::start(reactor, warm, wasi, &limits)?;
+        let wasi = WasiCtx::restore(&start.wasi, grants, Take::Start)?;
+        let live = Live::start(&start.reactor, &start.warm, wasi, &limits)?;
         Ok(WarmUp { name: name.to_owned(), live, interrupt })
     }
 

@@ -82,9 +82,12 @@ impl SandboxBuilder {
             Kind::Command(_) => {
                 check_descriptors(&mounts, 3, &limits)?;
                 let clock = wasi::clock(policy.clock);
-                (Body::Command { vfs: Some(file_tree(mounts, &policy, &limits, &host_bytes, &clock)?) }, clock)
+                (
+                    Body::Command { vfs: Some(Box::new(file_tree(mounts, &policy, &limits, &host_bytes, &clock)?)) },
+                    clock,
+                )
             }
-            Kind::Reactor { reactor, warm, wasi } => {
+            Kind::Reactor(start) => {
                 let grants = Grants {
                     args: Vec::new(),
                     env: Vec::new(),
@@ -98,13 +101,13 @@ impl SandboxBuilder {
                 };
                 let (live, fresh) = match &origin {
                     Origin::Image(_) => {
-                        let wasi = WasiCtx::restore(wasi, grants, Take::Start)?;
-                        (Live::start(reactor, warm, wasi, &limits)?, true)
+                        let wasi = WasiCtx::restore(&start.wasi, grants, Take::Start)?;
+                        (Live::start(&start.reactor, &start.warm, wasi, &limits)?, true)
                     }
                     Origin::Snapshot(snapshot) => {
                         check_memory(snapshot, &limits)?;
                         let wasi = WasiCtx::restore(snapshot.wasi(), grants, Take::Continue)?;
-                        (Live::start(reactor, &snapshot.warm()?, wasi, &limits)?, snapshot.is_fresh())
+                        (Live::start(&start.reactor, &snapshot.warm()?, wasi, &limits)?, snapshot.is_fresh())
                     }
                 };
                 let clock = Arc::clone(live.state().wasi.clock());

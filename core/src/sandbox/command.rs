@@ -26,7 +26,7 @@ pub(super) async fn run(sandbox: &mut Sandbox, program: Program) -> Result<Remai
     let wasi = WasiCtx::new(Setup {
         args,
         env: environment(&sandbox.image.invocation().env, &sandbox.policy.env),
-        vfs: vfs.take().ok_or(GONE)?,
+        vfs: *vfs.take().ok_or(GONE)?,
         clock: Arc::clone(&sandbox.clock),
         seed: sandbox.policy.seed,
         stdin,
@@ -55,7 +55,7 @@ pub(super) async fn run(sandbox: &mut Sandbox, program: Program) -> Result<Remai
     }));
     let (streams, tree, files) = taken.map_err(|panic| store::panicked(panic.as_ref()))?;
     usage.fs_bytes = tree.fs_bytes_used();
-    *vfs = Some(tree);
+    *vfs = Some(Box::new(tree));
     Ok(Remains { status: status?, answer: Answer::default(), streams, files, usage })
 }
 

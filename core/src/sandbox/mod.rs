@@ -63,7 +63,7 @@ pub struct Sandbox {
 enum Body {
     /// The file tree; away while a run is under way.
     Command {
-        vfs: Option<Vfs>,
+        vfs: Option<Box<Vfs>>,
     },
     Session(Session),
 }
@@ -181,7 +181,7 @@ impl Sandbox {
 
     fn vfs(&mut self) -> Result<&mut Vfs> {
         let vfs = match &mut self.body {
-            Body::Command { vfs } => vfs.as_mut(),
+            Body::Command { vfs } => vfs.as_deref_mut(),
             Body::Session(session) => session.vfs(),
         };
         vfs.ok_or(GONE)

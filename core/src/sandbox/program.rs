@@ -129,10 +129,10 @@ impl Program {
             (Some(name), Some(folder)) => Some(GuestPath::parse(&format!("{folder}/{name}"))?),
             _ => None,
         };
-        let Kind::Reactor { warm, .. } = image.kind() else {
+        let Kind::Reactor(start) = image.kind() else {
             return Err(invalid(image, "it takes no source code: use Program::command"));
         };
-        let request = if warm.driver == Driver::Own {
+        let request = if start.warm.driver == Driver::Own {
             source.clone().into_bytes()
         } else {
             let name = path.as_ref().map(GuestPath::as_str);

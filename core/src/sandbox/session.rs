@@ -64,10 +64,10 @@ impl Session {
 
     /// What the guest is now.
     pub(super) fn capture(&mut self, image: &Image, limits: &Limits) -> Result<Captured> {
-        let Kind::Reactor { warm, .. } = image.kind() else { return Err(snapshot::not_a_session(image)) };
+        let Kind::Reactor(start) = image.kind() else { return Err(snapshot::not_a_session(image)) };
         let (origin, fresh) = (self.origin.clone(), self.fresh);
         let earlier = origin.as_ref().map_or(&[][..], Snapshot::runs);
-        Captured::of(image.engine(), self.live(limits)?, &warm.memory, earlier, fresh)
+        Captured::of(image.engine(), self.live(limits)?, &start.warm.memory, earlier, fresh)
     }
 
     /// What the next turn is told about the guest's random state.

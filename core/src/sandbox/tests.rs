@@ -264,7 +264,7 @@ fn a_panic_in_the_file_tree_is_an_error_and_the_tree_is_not_used_again() {
             // Freed when the run has ended and its descriptors are closed.
             false => tree(Arc::new(Explosive), clock(&sandbox)),
         });
-        sandbox.body = Body::Command { vfs };
+        sandbox.body = Body::Command { vfs: vfs.map(Box::new) };
         let error = sandbox.run(Program::command()).unwrap_err();
         assert_eq!(error.code().as_str(), "internal");
         assert!(error.to_string().contains(message), "{error}");

@@ -38,7 +38,7 @@ impl Captured {
         let memory = live.memory();
         let written = match &engine.machine(Start::Image)?.slots {
             Some(slots) => slots.written(memory),
-            None => vec![0..memory.len()],
+            None => std::iter::once(0..memory.len()).collect(),
         };
         let candidates = joined(written, earlier);
         let runs = differing(&candidates, memory, base.bytes());

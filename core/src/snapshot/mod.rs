@@ -139,8 +139,8 @@ impl Snapshot {
             [1] => true,
             _ => return Err(invalid("its session is not one of this version")),
         };
-        let Kind::Reactor { warm, .. } = image.kind() else { return Err(not_a_session(image)) };
-        if memory_bytes < warm.memory.bytes().len() as u64 || state.globals.len() != warm.globals.len() {
+        let Kind::Reactor(start) = image.kind() else { return Err(not_a_session(image)) };
+        if memory_bytes < start.warm.memory.bytes().len() as u64 || state.globals.len() != start.warm.globals.len() {
             return Err(invalid("its memory or its globals are fewer than the image's"));
         }
         let captured = Captured { globals: state.globals, memory_bytes, runs, pages, wasi, fresh };
@@ -205,17 +205,17 @@ impl Snapshot {
 
     /// The start state of its forks. The first one pays for putting the whole memory together.
     pub(crate) fn warm(&self) -> Result<Warm> {
-        let Kind::Reactor { warm, .. } = self.inner.image.kind() else { return Err(not_a_session(&self.inner.image)) };
+        let Kind::Reactor(start) = self.inner.image.kind() else { return Err(not_a_session(&self.inner.image)) };
         let captured = &self.inner.captured;
         let mut memory = self.inner.memory.lock();
         let memory = match &*memory {
             Some(memory) => memory.clone(),
             None => {
-                let made = captured.memory(warm.memory.bytes());
+                let made = captured.memory(start.warm.memory.bytes());
                 memory.insert(made.map_err(Error::host_io("making a memory image"))?).clone()
             }
         };
-        Ok(Warm { memory, globals: captured.globals.clone(), driver: warm.driver })
+        Ok(Warm { memory, globals: captured.globals.clone(), driver: start.warm.driver })
     }
 }
 

@@ -100,7 +100,7 @@ impl SlotPool {
         let is_private = self.inner.backing == Backing::Private;
         match self.inner.finder.find(memory.as_ptr() as usize, memory.len(), &mut found) {
             Ok(()) if is_private => found,
-            _ => vec![0..memory.len()],
+            _ => std::iter::once(0..memory.len()).collect(),
         }
     }
 
