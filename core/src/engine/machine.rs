@@ -3,7 +3,7 @@
 
 use super::{Digest, config, digest};
 use crate::error::{Error, Result};
-use crate::memory::{SlotPool, StackPool};
+use crate::memory::{Finder, SlotPool, StackPool};
 use std::sync::{Arc, OnceLock};
 
 /// How a guest's memory starts.
@@ -27,6 +27,8 @@ pub(crate) struct Machine {
 pub(super) struct Settings {
     pub(super) stack_bytes: usize,
     pub(super) explicit_traps: bool,
+    /// How written pages are found; the best way unless set.
+    pub(super) finder: Option<Finder>,
 }
 
 /// Both machines; the second is made when it is first needed.
@@ -49,7 +51,7 @@ impl Machines {
             (Start::Module, _) => Ok(&self.module),
             (Start::Image, Some(machine)) => Ok(machine),
             (Start::Image, None) => {
-                let made = machine(&self.settings, &self.stacks, Some(SlotPool::new()))?;
+                let made = machine(&self.settings, &self.stacks, Some(SlotPool::new(self.settings.finder)))?;
                 Ok(self.image.get_or_init(|| made))
             }
         }

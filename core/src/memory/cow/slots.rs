@@ -48,9 +48,9 @@ thread_local! {
 }
 
 impl SlotPool {
-    /// A pool that finds written pages in the best way this machine offers.
-    pub(crate) fn new() -> SlotPool {
-        SlotPool::with(Finder::best(), Backing::Private)
+    /// A pool that finds written pages in the best way this machine offers, or in the given one.
+    pub(crate) fn new(finder: Option<Finder>) -> SlotPool {
+        SlotPool::with(finder.unwrap_or_else(Finder::best), Backing::Private)
     }
 
     /// A pool with a given way, for tests and for systems that lack the others.
@@ -389,7 +389,7 @@ mod tests {
 
     #[test]
     fn two_guests_at_once_have_two_slots() {
-        let pool = SlotPool::new();
+        let pool = SlotPool::new(None);
         let (module, image) = (module(&pool), image());
         let (mut one, mut other) = (Guest::new(&module, &image), Guest::new(&module, &image));
         one.store(5, 99).unwrap();
@@ -400,7 +400,7 @@ mod tests {
 
     #[test]
     fn a_memory_that_nothing_was_lent_for_starts_empty() {
-        let pool = SlotPool::new();
+        let pool = SlotPool::new(None);
         let module = module(&pool);
         let mut store = Store::new(module.engine(), ());
         let instance = Instance::new(&mut store, &module, &[]).unwrap();
@@ -411,7 +411,7 @@ mod tests {
 
     #[test]
     fn ten_thousand_guests_leave_no_mapping_behind() {
-        let pool = SlotPool::new();
+        let pool = SlotPool::new(None);
         let (module, image) = (module(&pool), image());
         drop(Guest::new(&module, &image));
         for _ in 0..10_000 {
