@@ -3,6 +3,7 @@
 //! This crate turns a command line into calls of the `sandcell` crate and its answers into
 //! text, JSON and an exit status. It adds no ability of its own to run code.
 
+mod bench;
 mod doctor;
 mod failure;
 mod fetch;
@@ -45,6 +46,7 @@ struct Cli {
 enum Command {
     Run(Box<run::RunArgs>),
     Image(image::ImageArgs),
+    Bench(bench::BenchArgs),
     Doctor(doctor::DoctorArgs),
     Completions(reference::CompletionsArgs),
     #[command(hide = true)]
@@ -56,6 +58,7 @@ impl Command {
         match self {
             Command::Run(args) => args.json,
             Command::Image(args) => args.json(),
+            Command::Bench(args) => args.json,
             Command::Doctor(args) => args.json,
             Command::Completions(_) | Command::Reference(_) => false,
         }
@@ -65,6 +68,7 @@ impl Command {
         match self {
             Command::Run(args) => run::execute(*args),
             Command::Image(args) => image::execute(args),
+            Command::Bench(args) => bench::execute(&args),
             Command::Doctor(args) => doctor::execute(&args),
             Command::Completions(args) => reference::completions(&args, &mut Cli::command()),
             Command::Reference(args) => reference::reference(&args, Cli::command()),

@@ -3,7 +3,7 @@
 
 use super::{Digest, config, digest};
 use crate::error::{Error, Result};
-use crate::memory::{SlotPool, StackPool};
+use crate::memory::{Finder, SlotPool, StackPool};
 use std::sync::{Arc, OnceLock};
 
 /// How a guest's memory starts.
@@ -28,6 +28,8 @@ pub(super) struct Settings {
     pub(super) stack_bytes: usize,
     pub(super) explicit_traps: bool,
     pub(super) verify_resets: bool,
+    /// How written pages are found; the best way unless set.
+    pub(super) finder: Option<Finder>,
 }
 
 /// Both machines; the second is made when it is first needed.
@@ -50,7 +52,7 @@ impl Machines {
             (Start::Module, _) => Ok(&self.module),
             (Start::Image, Some(machine)) => Ok(machine),
             (Start::Image, None) => {
-                let slots = SlotPool::new();
+                let slots = SlotPool::new(self.settings.finder);
                 slots.verify_resets(self.settings.verify_resets);
                 let made = machine(&self.settings, &self.stacks, Some(slots))?;
                 Ok(self.image.get_or_init(|| made))

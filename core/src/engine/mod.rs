@@ -21,7 +21,7 @@ pub(crate) use machine::{Machine, Start};
 pub(crate) use sealed::{Sealed, create_private, write_private, write_private_sparse};
 
 use crate::error::{Error, Result};
-use crate::memory::TrapHandlers;
+use crate::memory::{Finder, SlotPool, TrapHandlers};
 use machine::{Machines, Settings};
 use parking_lot::Mutex;
 use std::collections::HashMap;
@@ -70,7 +70,18 @@ impl Engine {
             stack_bytes: config::DEFAULT_STACK_BYTES,
             explicit_traps: false,
             verify_resets: false,
+            reset_path: None,
         }
+    }
+
+    /// How memory that a guest wrote is found when the next one gets it: `pagemap_scan`, `pagemap` or
+    /// `madv_dontneed`, the first that works on this machine.
+    ///
+    /// # Errors
+    /// `host_exhausted`.
+    pub fn reset_path(&self) -> Result<&'static str> {
+        let slots = self.machine(Start::Image)?.slots.as_ref();
+        Ok(slots.map(SlotPool::finder).unwrap_or_else(Finder::best).as_str())
     }
 
     /// The wasmtime engine for guests that start in this way.
@@ -150,6 +161,7 @@ pub struct EngineBuilder {
     stack_bytes: usize,
     explicit_traps: bool,
     verify_resets: bool,
+    reset_path: Option<String>,
 }
 
 impl EngineBuilder {
@@ -192,6 +204,14 @@ impl EngineBuilder {
         self
     }
 
+    /// Forces one of the ways of [`Engine::reset_path`]: for measuring what the others cost.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn reset_path(mut self, name: impl Into<String>) -> EngineBuilder {
+        self.reset_path = Some(name.into());
+        self
+    }
+
     /// Makes the engine.
     ///
     /// # Errors
@@ -204,10 +224,15 @@ impl EngineBuilder {
                 reason: format!("it must lie in {MIN_STACK_BYTES}..={MAX_STACK_BYTES}"),
             });
         }
+        let finder = self.reset_path.map(|name| {
+            let what = "engine setting `reset_path`".to_owned();
+            Finder::named(&name).ok_or(Error::DocumentInvalid { what, reason: format!("`{name}` is none") })
+        });
         let settings = Settings {
             stack_bytes: self.stack_bytes,
             explicit_traps: self.explicit_traps,
             verify_resets: self.verify_resets,
+            finder: finder.transpose()?,
         };
         let make = || Machines::new(settings);
         // An engine with explicit traps installs no handlers: there is nothing to record.

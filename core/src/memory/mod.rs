@@ -10,7 +10,7 @@ mod region;
 mod signals;
 mod stack;
 
-pub(crate) use cow::{MemoryImage, SlotPool, Watch};
+pub(crate) use cow::{Finder, MemoryImage, SlotPool, Watch};
 pub(crate) use map::FileMap;
 pub(crate) use signals::TrapHandlers;
 pub(crate) use stack::StackPool;

@@ -3,7 +3,7 @@
 use super::session::Session;
 use super::{Body, CancelHandle, Sandbox};
 use crate::error::{Error, Result};
-use crate::guest::Live;
+use crate::guest::{Driver, Live};
 use crate::image::{Image, Kind};
 use crate::limits::{Budget, LimitKey, Limits};
 use crate::policy::Policy;
@@ -20,6 +20,7 @@ pub struct SandboxBuilder {
     policy: Policy,
     limits: Limits,
     reseed: bool,
+    guest_turns: bool,
 }
 
 /// What a sandbox starts from.
@@ -32,12 +33,12 @@ enum Origin {
 impl SandboxBuilder {
     pub(super) fn new(image: &Image) -> SandboxBuilder {
         let origin = Origin::Image(image.clone());
-        SandboxBuilder { origin, policy: Policy::new(), limits: Limits::new(), reseed: false }
+        SandboxBuilder { origin, policy: Policy::new(), limits: Limits::new(), reseed: false, guest_turns: false }
     }
 
     pub(crate) fn from_snapshot(snapshot: &Snapshot) -> SandboxBuilder {
         let (policy, limits) = (snapshot.policy().clone(), snapshot.limits().clone());
-        SandboxBuilder { origin: Origin::Snapshot(snapshot.clone()), policy, limits, reseed: false }
+        SandboxBuilder { origin: Origin::Snapshot(snapshot.clone()), policy, limits, reseed: false, guest_turns: false }
     }
 
     /// What the guest may touch; nothing unless set.
@@ -62,6 +63,14 @@ impl SandboxBuilder {
         self
     }
 
+    /// Turns go to the guest's own `turn` instead of our driver: for measuring one against the other.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn guest_turns(mut self, guest_turns: bool) -> SandboxBuilder {
+        self.guest_turns = guest_turns;
+        self
+    }
+
     /// Makes the sandbox: opens the host folders of its mounts and joins the file tree. For an
     /// interpreter it also forks the image's guest.
     ///
@@ -70,7 +79,7 @@ impl SandboxBuilder {
     /// `module_exceeds` and `snapshot_exceeds` when the limits are smaller than what it starts with,
     /// `host_exhausted`.
     pub fn build(self) -> Result<Sandbox> {
-        let SandboxBuilder { origin, policy, limits, reseed } = self;
+        let SandboxBuilder { origin, policy, limits, reseed, guest_turns } = self;
         check_environment(&policy)?;
         let mounts = vfs::mount_points(&policy.mounts)?;
         let image = match &origin {
@@ -99,7 +108,7 @@ impl SandboxBuilder {
                     host_bytes: Arc::clone(&host_bytes),
                     interrupt: Arc::new(Interrupt::start(Duration::ZERO)),
                 };
-                let (live, fresh) = match &origin {
+                let (mut live, fresh) = match &origin {
                     Origin::Image(_) => {
                         let wasi = WasiCtx::restore(&start.wasi, grants, Take::Start)?;
                         (Live::start(&start.reactor, &start.warm, wasi, &limits)?, true)
@@ -110,6 +119,9 @@ impl SandboxBuilder {
                         (Live::start(&start.reactor, &snapshot.warm()?, wasi, &limits)?, snapshot.is_fresh())
                     }
                 };
+                if guest_turns {
+                    live.set_driver(Driver::Own);
+                }
                 let clock = Arc::clone(live.state().wasi.clock());
                 let snapshot = match origin {
                     Origin::Image(_) => None,

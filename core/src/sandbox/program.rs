@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::guest::Driver;
-use crate::image::{Image, Kind};
+use crate::image::Image;
 use crate::limits::{LimitKey, Limits};
 use crate::policy::{GuestPath, Policy};
 use crate::wasi::Stdin;
@@ -115,6 +115,7 @@ impl Program {
         image: &Image,
         policy: &Policy,
         limits: &Limits,
+        driver: Driver,
         seeding: Option<Seeding>,
     ) -> Result<Turn> {
         let fresh = seeding.is_some();
@@ -129,10 +130,7 @@ impl Program {
             (Some(name), Some(folder)) => Some(GuestPath::parse(&format!("{folder}/{name}"))?),
             _ => None,
         };
-        let Kind::Reactor(start) = image.kind() else {
-            return Err(invalid(image, "it takes no source code: use Program::command"));
-        };
-        let request = if start.warm.driver == Driver::Own {
+        let request = if driver == Driver::Own {
             source.clone().into_bytes()
         } else {
             let name = path.as_ref().map(GuestPath::as_str);

@@ -33,8 +33,8 @@ pub(super) async fn run(sandbox: &mut Sandbox, program: Program, finish: bool) -
 async fn turn(sandbox: &mut Sandbox, program: Program, finish: bool) -> Result<Remains> {
     sandbox.image.engine().check_handlers()?;
     let Body::Session(session) = &mut sandbox.body else { return Err(super::GONE) };
-    session.live(&sandbox.limits)?;
-    let turn = program.into_turn(&sandbox.image, &sandbox.policy, &sandbox.limits, session.seeding())?;
+    let driver = session.live(&sandbox.limits)?.driver();
+    let turn = program.into_turn(&sandbox.image, &sandbox.policy, &sandbox.limits, driver, session.seeding())?;
     if let (Some((path, source)), Some(vfs)) = (&turn.script, session.vfs()) {
         vfs.write_file(path, source.as_bytes())?;
     }

@@ -40,7 +40,7 @@ fn segments_become_memory_and_globals_and_the_start_function_exports() {
 
 #[test]
 fn a_saved_instance_goes_on_where_it_was_in_any_number_of_copies() {
-    let pool = SlotPool::new();
+    let pool = SlotPool::new(None);
     let mut config = Config::new();
     config.with_host_memory(Arc::new(pool)).memory_init_cow(false);
     let engine = Engine::new(&config).unwrap();

@@ -13,3 +13,4 @@ mod written;
 pub(crate) use image::MemoryImage;
 pub(crate) use quiet::Watch;
 pub(crate) use slots::SlotPool;
+pub(crate) use written::Finder;

@@ -48,9 +48,9 @@ thread_local! {
 }
 
 impl SlotPool {
-    /// A pool that finds written pages in the best way this machine offers.
-    pub(crate) fn new() -> SlotPool {
-        SlotPool::with(Finder::best(), Backing::Private)
+    /// A pool that finds written pages in the best way this machine offers, or in the given one.
+    pub(crate) fn new(finder: Option<Finder>) -> SlotPool {
+        SlotPool::with(finder.unwrap_or_else(Finder::best), Backing::Private)
     }
 
     /// A pool with a given way, for tests and for systems that lack the others.

@@ -39,6 +39,11 @@ impl Finder {
         }
     }
 
+    /// The way of that name.
+    pub(crate) fn named(name: &str) -> Option<Finder> {
+        [Finder::Scan, Finder::Pagemap, Finder::Discard].into_iter().find(|finder| finder.as_str() == name)
+    }
+
     /// The fastest way that gives the right answer on this machine.
     pub(crate) fn best() -> Finder {
         let works = |finder: &Finder| finder.proves_itself().unwrap_or(false);

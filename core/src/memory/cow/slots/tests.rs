@@ -98,7 +98,7 @@ fn a_guest_in_a_slot_that_a_larger_one_had_traps_one_byte_past_its_memory() {
 
 #[test]
 fn two_guests_at_once_have_two_slots() {
-    let pool = SlotPool::new();
+    let pool = SlotPool::new(None);
     let (module, image) = (module(&pool), image());
     let (mut one, mut other) = (Guest::new(&module, &image), Guest::new(&module, &image));
     one.store(5, 99).unwrap();
@@ -109,7 +109,7 @@ fn two_guests_at_once_have_two_slots() {
 
 #[test]
 fn a_memory_that_nothing_was_lent_for_starts_empty() {
-    let pool = SlotPool::new();
+    let pool = SlotPool::new(None);
     let module = module(&pool);
     let mut store = Store::new(module.engine(), ());
     let instance = Instance::new(&mut store, &module, &[]).unwrap();
@@ -120,7 +120,7 @@ fn a_memory_that_nothing_was_lent_for_starts_empty() {
 
 #[test]
 fn ten_thousand_guests_leave_no_mapping_behind() {
-    let pool = SlotPool::new();
+    let pool = SlotPool::new(None);
     let (module, image) = (module(&pool), image());
     drop(Guest::new(&module, &image));
     for _ in 0..10_000 {
@@ -144,7 +144,7 @@ fn watched(module: &Module, image: &Arc<MemoryImage>, write: &[usize]) {
 
 #[test]
 fn a_guest_that_took_no_page_fault_leaves_nothing_and_one_that_wrote_a_new_page_neither() {
-    let pool = SlotPool::new();
+    let pool = SlotPool::new(None);
     pool.verify_resets(true);
     let module = module(&pool);
     let image = MemoryImage::of_bytes(&vec![3; 2 * PAGE]).unwrap();
@@ -164,7 +164,7 @@ fn a_guest_that_took_no_page_fault_leaves_nothing_and_one_that_wrote_a_new_page_
 
 #[test]
 fn what_one_thread_saw_says_nothing_of_a_guest_that_ran_on_another() {
-    let pool = SlotPool::new();
+    let pool = SlotPool::new(None);
     pool.verify_resets(true);
     let module = module(&pool);
     let image = MemoryImage::of_bytes(&vec![3; 2 * PAGE]).unwrap();
