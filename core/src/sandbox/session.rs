@@ -157,6 +157,8 @@ impl Session {
             ended.fuel_left = live.store().get_fuel().unwrap_or(0);
             if ended.over.is_some() {
                 flush(live, most).await;
+            } else if finish {
+                ended.over = Some("its program ran to its end".to_owned());
             }
         }
         self.busy = false;
