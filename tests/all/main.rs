@@ -9,6 +9,7 @@ mod cli;
 mod conformance;
 mod endless;
 mod examples;
+mod forks;
 mod isolation;
 mod leaks;
 mod limits;
