@@ -19,10 +19,8 @@ pub(super) fn measure(effort: Effort, results: &mut Results) -> Result<(), Failu
         }
     };
     let our_args = ["run", "--image", "python", "-c", "print(1)"];
-    let [sandcell, real] = in_turns(
-        effort.rounds(25),
-        [&mut || one(&ours, &our_args), &mut || one(&python, &["-I", "-c", "print(1)"])],
-    )?;
+    let [sandcell, real] =
+        in_turns(effort.rounds(25), [&mut || one(&ours, &our_args), &mut || one(&python, &["-I", "-c", "print(1)"])])?;
     results.ratio(KEY, WHAT, sandcell.median() / real.median(), Bound::AtMost(1.0));
     results.time("process", "sandcell run -c 'print(1)'", &sandcell, None);
     results.time("python_process", "python3 -I -c 'print(1)'", &real, None);
