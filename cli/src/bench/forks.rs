@@ -5,7 +5,7 @@ use super::results::{Bound, Results};
 use super::timing::{Samples, in_turns, timed};
 use super::{Effort, python};
 use crate::failure::Failure;
-use sandcell::{CacheDir, Engine, Image, Sandbox};
+use sandcell::{CacheDir, Engine, Error, Image, Sandbox};
 
 /// A fresh turn, the same live, and the same by the guest's own `turn`.
 struct Turns {
@@ -108,13 +108,16 @@ pub(super) fn session(guests: &Guests, effort: Effort, results: &mut Results) ->
     let mut session = Sandbox::builder(&guests.python).build()?;
     guests::run(&mut session, "heap = bytearray(b'\\x01') * (100 << 20)")?;
     let snapshot = session.snapshot()?;
-    // The fork is dropped inside the time.
-    let [plain, heavy] = in_turns(
-        effort.rounds(2),
-        [&mut || Ok(timed(|| Ok(drop(Sandbox::builder(&guests.python).build()?)))?.1), &mut || {
-            Ok(timed(|| Ok(drop(snapshot.fork()?)))?.1)
-        }],
-    )?;
+    let plain = Sandbox::builder(&guests.python);
+    let forked = |fork: &dyn Fn() -> Result<Sandbox, Error>| {
+        let ((), took) = timed(|| {
+            fork()?;
+            Ok(())
+        })?;
+        Ok::<f64, Failure>(took)
+    };
+    let [plain, heavy] =
+        in_turns(effort.rounds(2), [&mut || forked(&|| plain.clone().build()), &mut || forked(&|| snapshot.fork())])?;
     let ratio = heavy.median() / plain.median();
     results.ratio("session_fork_ratio", "fork of a 100 MB session to a plain one", ratio, Bound::AtMost(2.0));
     results.time("plain_fork", "fork and drop, plain image", &plain, None);
