@@ -8,6 +8,7 @@ mod process;
 mod reactor;
 mod results;
 mod snapshots;
+mod threads;
 mod timing;
 
 use crate::failure::Failure;
@@ -79,7 +80,7 @@ fn measure(effort: Effort) -> Result<Results, Failure> {
     progress("snapshots");
     snapshots::to_bytes(&guests, effort, &mut results)?;
     progress("two threads");
-    forks::threads(&guests, effort, &mut results)?;
+    threads::measure(&guests, effort, &mut results)?;
     progress("a small reactor");
     reactor::measure(&engine, effort, &mut results)?;
     progress("other reset paths");

@@ -58,14 +58,33 @@ pub(super) fn turn(sandbox: &mut Sandbox, known: Known) -> Result<(Outcome, f64)
     Ok((expect(outcome, known)?, took))
 }
 
-/// A fork, its first turn, taking the output, and its end, in microseconds.
-pub(super) fn fresh(image: &Image, known: Known) -> Result<f64, Failure> {
-    let (outcome, took) = timed(|| {
-        let mut sandbox = Sandbox::builder(image).build()?;
-        Ok(sandbox.run(Program::code(known.source))?)
-    })?;
-    expect(outcome, known)?;
-    Ok(took)
+/// A fork, its first turn, taking the output, and its end.
+pub(super) struct Fresh {
+    /// Microseconds of the fork, the turn and the end.
+    pub(super) phases: [f64; 3],
+    pub(super) fuel: u64,
+}
+
+impl Fresh {
+    pub(super) fn measure(image: &Image, known: Known) -> Result<Fresh, Failure> {
+        let (mut sandbox, fork) = timed(|| Ok(Sandbox::builder(image).build()?))?;
+        let (outcome, turn) = timed(|| Ok(sandbox.run(Program::code(known.source))?))?;
+        let ((), reset) = timed(|| {
+            drop(sandbox);
+            Ok(())
+        })?;
+        let outcome = expect(outcome, known)?;
+        Ok(Fresh { phases: [fork, turn, reset], fuel: outcome.usage.fuel })
+    }
+
+    pub(super) fn total(&self) -> f64 {
+        self.phases.iter().sum()
+    }
+
+    /// The microseconds of all of it.
+    pub(super) fn time(image: &Image, known: Known) -> Result<f64, Failure> {
+        Ok(Fresh::measure(image, known)?.total())
+    }
 }
 
 /// A program that has to run before something is measured.

@@ -96,6 +96,11 @@ impl Results {
         self.facts.push((key, value.into()));
     }
 
+    /// A ratio without a bound, to read another one by.
+    pub(super) fn reference(&mut self, key: &'static str, value: f64) {
+        self.facts.push((key, rounded(value, 4)));
+    }
+
     pub(super) fn text_fact(&mut self, key: &'static str, value: &str) {
         self.facts.push((key, value.into()));
     }
@@ -132,7 +137,7 @@ impl Results {
         Value::Object(all)
     }
 
-    /// Two tables for people.
+    /// Tables for people.
     pub(super) fn text(&self) -> String {
         let mut text = format!("kernel {}, reset path {}\n\n", self.kernel, self.reset_path);
         text.push_str(&format!("{:<42} {:>11} {:>18}\n", "ratio", "found", "allowed"));
@@ -153,6 +158,11 @@ impl Results {
             let line = format!("{what:<42} {:>11} {:>18}  {guide:>11}", microseconds(*p50), microseconds(*p95));
             text.push_str(line.trim_end());
             text.push('\n');
+        }
+        text.push('\n');
+        for (key, value) in &self.facts {
+            let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            text.push_str(&format!("{key:<42} {value}\n"));
         }
         text
     }

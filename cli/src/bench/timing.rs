@@ -37,7 +37,7 @@ pub(super) type Side<'a> = &'a mut dyn FnMut() -> Result<f64, Failure>;
 
 /// Measures several sides in turns, so that whatever else the machine does meets all of them. The
 /// first rounds do not count.
-pub(super) fn in_turns<const N: usize>(rounds: usize, mut sides: [Side<'_>; N]) -> Result<[Samples; N], Failure> {
+pub(super) fn in_turns<const N: usize>(rounds: usize, sides: [Side<'_>; N]) -> Result<[Samples; N], Failure> {
     let unmeasured = (rounds / 10).clamp(2, 50);
     let mut samples: [Samples; N] = std::array::from_fn(|_| Samples::default());
     for round in 0..unmeasured + rounds {
