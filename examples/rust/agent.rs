@@ -52,7 +52,7 @@ try:
     open("/data/sales.csv", "a").write("2024-03-04,moon,lamp,1,1\n")
 except OSError as error:
     print("/data/sales.csv ->", os.strerror(error.errno))
-print("environment:", sorted(set(os.environ) - {"HOME", "TMPDIR", "PYTHONTZPATH"}))
+print("environment:", sorted(set(os.environ) - {"HOME", "MPLBACKEND", "PYTHONTZPATH", "TMPDIR"}))
 "#;
 
 /// And one that never ends.

@@ -38,10 +38,10 @@ fn ten_thousand_forks_leave_nothing() {
 #[test]
 fn five_thousand_sessions_live_at_once() {
     alone(|| {
-        let before = census::resident_bytes();
+        let before = census::private_bytes();
         let mut sessions: Vec<Sandbox> = (0..5_000).map(|_| fork()).collect();
         sessions.iter_mut().for_each(print);
-        let each = (census::resident_bytes() - before) / 5_000;
+        let each = (census::private_bytes() - before) / 5_000;
         assert!(each <= MIB, "{each} bytes for each");
         assert!(Census::take().mappings < 60_000);
         for sandbox in sessions.iter_mut().step_by(1_000) {

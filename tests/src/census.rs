@@ -35,6 +35,13 @@ pub fn resident_bytes() -> u64 {
     status_bytes("self", "VmRSS")
 }
 
+/// Memory of this process that it shares with nobody and no file, in bytes.
+pub fn private_bytes() -> u64 {
+    let rollup = fs::read_to_string("/proc/self/smaps_rollup").unwrap();
+    let line = rollup.lines().find(|line| line.starts_with("Anonymous:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() << 10
+}
+
 /// The most memory a process has had resident, in bytes; 0 once it has gone.
 pub fn peak_resident_bytes(pid: u32) -> u64 {
     status_bytes(&pid.to_string(), "VmHWM")
