@@ -1,6 +1,7 @@
 //! Snapshots of live sessions: what a fork or a restored session goes on with.
 
 use sandcell::{Access, Code, Engine, Image, Limits, Mount, Policy, Program, Sandbox, Snapshot, SnapshotKey};
+use sandcell_tests::census::say;
 use sandcell_tests::{cli, folders, guests};
 use serde_json::json;
 
@@ -60,7 +61,7 @@ fn restore_in_this_process() {
     let path = std::env::var_os("SNAPSHOT").unwrap();
     let image = Image::load(&Engine::new().unwrap(), "python").unwrap();
     let snapshot = Snapshot::load(&image, path.as_ref(), None, &Limits::new()).unwrap();
-    println!("restored: {}", run(&mut snapshot.fork().unwrap(), &std::env::var("SECOND").unwrap()));
+    say(&format!("restored: {}", run(&mut snapshot.fork().unwrap(), &std::env::var("SECOND").unwrap())));
 }
 
 #[test]
@@ -75,7 +76,7 @@ fn another_process_goes_on_with_a_saved_session() {
         let mut command = std::process::Command::new(std::env::current_exe().unwrap());
         command.args(["--ignored", "--exact", "snapshots::restore_in_this_process", "--nocapture"]);
         let ran = cli::run(command.env("SNAPSHOT", &path).env("SECOND", second));
-        assert!(ran.stdout.contains(&format!("restored: {expected}")), "{first}: {}{}", ran.stdout, ran.stderr);
+        assert!(ran.stderr.contains(&format!("restored: {expected}")), "{first}: {}{}", ran.stdout, ran.stderr);
     }
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), HALVES.len());
 }
@@ -105,7 +106,7 @@ fn randomness_goes_on_exactly_unless_reseeding_is_asked_for() {
     let next = "print(random.random())";
     let expected = run(&mut sandbox, next);
     assert_eq!(run(&mut snapshot.fork().unwrap(), next), expected);
-    let mut reseeded = || run(&mut snapshot.restore().reseed(true).build().unwrap(), next);
+    let reseeded = || run(&mut snapshot.restore().reseed(true).build().unwrap(), next);
     let (first, second) = (reseeded(), reseeded());
     assert!(first != expected && first != second, "{expected} {first} {second}");
 }

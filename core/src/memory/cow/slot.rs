@@ -14,8 +14,11 @@ use std::sync::Arc;
 
 /// Private bytes up to which a slot stays resident; more are given back to the system.
 const RESIDENT_BYTES: usize = 16 << 20;
-/// A slot most of whose private pages were not written this many times in a row gives them back.
-const IDLE_ROUNDS: u32 = 16;
+/// Every how many resets pages are compared before they are copied back, to learn how many of them
+/// were written at all.
+const COMPARE_EVERY: u32 = 8;
+/// A slot most of whose private pages were found unwritten this many times in a row gives them back.
+const IDLE_ROUNDS: u32 = 2;
 
 /// How a slot starts from its image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,7 +39,9 @@ pub(crate) struct Slot {
     capacity: usize,
     /// The pages that are private, if all of them are known.
     private: Option<Vec<Range<usize>>>,
-    /// How often in a row most of them were copied back for nothing.
+    /// How often it was reset.
+    resets: u32,
+    /// How often in a row most of its private pages were found unwritten.
     idle_rounds: u32,
 }
 
@@ -49,8 +54,16 @@ impl Slot {
             return Err(io::Error::other("the image is larger than its slot"));
         }
         let total = capacity.checked_add(guard).ok_or(io::ErrorKind::OutOfMemory)?;
-        let slot =
-            Slot { region: Region::reserve(total)?, image, backing, bytes, capacity, private: None, idle_rounds: 0 };
+        let slot = Slot {
+            region: Region::reserve(total)?,
+            image,
+            backing,
+            bytes,
+            capacity,
+            private: None,
+            resets: 0,
+            idle_rounds: 0,
+        };
         match backing {
             Backing::Private => slot.region.map_private(slot.image.file(), bytes)?,
             Backing::Copied => {
@@ -138,19 +151,24 @@ impl Slot {
 
     /// Copies the private pages back and remembers them.
     fn restore(&mut self, private: Vec<Range<usize>>) -> io::Result<()> {
-        let (mut differing, mut all) = (0, 0);
-        for range in &private {
-            all += range.len();
-            differing += self.copy_back_differing(range.clone());
-        }
-        self.idle_rounds = if differing * 4 < all { self.idle_rounds + 1 } else { 0 };
-        if self.idle_rounds > IDLE_ROUNDS {
+        self.resets = self.resets.wrapping_add(1);
+        if !self.resets.is_multiple_of(COMPARE_EVERY) {
+            private.iter().for_each(|range| self.copy_back(range.clone()));
+        } else if self.is_idle(&private) {
             // An earlier guest wrote far more than those since: they should not pay for it.
             self.idle_rounds = 0;
             return self.region.discard(0, self.image.bytes().len());
         }
         self.private = Some(private);
         Ok(())
+    }
+
+    /// Copies the pages back that differ; true if most of them did not, now and the times before.
+    fn is_idle(&mut self, private: &[Range<usize>]) -> bool {
+        let all: usize = private.iter().map(Range::len).sum();
+        let differing: usize = private.iter().map(|range| self.copy_back_differing(range.clone())).sum();
+        self.idle_rounds = if differing * 4 < all { self.idle_rounds + 1 } else { 0 };
+        self.idle_rounds >= IDLE_ROUNDS
     }
 
     /// Copies the pages of `range` back that are not what they were, and returns their bytes.
