@@ -1,6 +1,7 @@
 //! The small languages of command-line values: mounts, limits, variables, clocks.
 
-use sandcell::{Access, Clock, Error, LimitKey, Limits, Mount, Unit};
+use sandcell::{Access, Clock, Error, GuestPath, LimitKey, Limits, Mount, Unit};
+use std::path::PathBuf;
 
 /// Why a value was refused; core's own refusals stay what they are.
 type Refusal = Box<dyn std::error::Error + Send + Sync>;
@@ -31,6 +32,16 @@ pub(crate) fn mount(text: &str) -> Result<Mount, Refusal> {
 /// A guest path that becomes an empty folder in memory.
 pub(crate) fn memory_mount(text: &str) -> Result<Mount, Error> {
     Mount::memory(text)
+}
+
+/// `HOST:GUEST`, a file of the host and its path in the guest; host paths may hold colons.
+pub(crate) fn guest_file(text: &str) -> Result<(PathBuf, String), Refusal> {
+    const SHAPE: &str = "expected HOST:GUEST with an absolute GUEST, such as ./rates.csv:/data/rates.csv";
+    let (host, guest) = text.rsplit_once(':').ok_or(SHAPE)?;
+    if host.is_empty() || !guest.starts_with('/') {
+        return Err(SHAPE.into());
+    }
+    Ok((host.into(), GuestPath::parse(guest)?.to_string()))
 }
 
 /// `KEY=VALUE`; the value may be empty and hold `=`.
@@ -106,6 +117,15 @@ mod tests {
             }
             Mount::Overlay { host, guest } => (host.display().to_string(), guest.to_string(), "overlay".into()),
             other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_file_is_read_from_the_right_and_its_guest_path_is_absolute() {
+        let read = guest_file("./a:b.csv:/data/b.csv").unwrap();
+        assert_eq!(read, (PathBuf::from("./a:b.csv"), "/data/b.csv".to_owned()));
+        for bad in ["a.csv", ":/a", "a.csv:b", "a.csv:/../b", "a.csv:"] {
+            assert!(guest_file(bad).is_err(), "{bad}");
         }
     }
 

@@ -40,7 +40,7 @@ mod wire;
 pub use code::{Class, Code};
 pub use engine::{CacheDir, Engine, EngineBuilder};
 pub use error::{Error, PoolCap, Result};
-pub use image::{Derivation, Image, ImageInfo, Progress, Recipe, Source, Stage};
+pub use image::{Derivation, Image, ImageInfo, Progress, Recipe, Source, Stage, Trust};
 pub use limits::{LimitKey, Limits, Unit};
 pub use outcome::{Artifact, Denial, FilesDiff, Outcome, Status, TrapReason, Usage};
 pub use policy::{Access, Clock, GuestPath, Mount, Policy, Seed};

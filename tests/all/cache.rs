@@ -230,11 +230,11 @@ fn a_full_disk_under_a_read_write_mount_is_enospc_for_the_guest() {
 }
 
 /// A file system of its own, as long as this lives.
-struct Mounted(PathBuf);
+pub(crate) struct Mounted(PathBuf);
 
 impl Mounted {
     /// `None`, and said so, where this process may not mount.
-    fn tmpfs(at: &Path, options: &str) -> Option<Mounted> {
+    pub(crate) fn tmpfs(at: &Path, options: &str) -> Option<Mounted> {
         let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", options, "tmpfs"]).arg(at).output();
         match mounted {
             Ok(output) if output.status.success() => Some(Mounted(at.to_owned())),

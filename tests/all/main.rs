@@ -1,6 +1,7 @@
 //! Tests across the crates: what sandcell promises, tried from outside.
 #![allow(clippy::unwrap_used)]
 
+mod archives;
 mod attacks;
 mod bad_input;
 mod cache;

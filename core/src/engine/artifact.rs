@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use std::collections::BTreeMap;
 use std::fs::File;
 
-const CODE: &str = "code.cwasm";
+pub(super) const CODE: &str = "code.cwasm";
 pub(super) const KIND: &str = "artifacts";
 
 /// Loads the code of `wasm` from the cache; compiles and stores it if it is not there or cannot

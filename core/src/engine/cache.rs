@@ -146,6 +146,18 @@ impl Cache {
         }
     }
 
+    /// Gives `work` an empty private folder on the cache's file system, and removes it afterwards with
+    /// what is still in it. One caller at a time has it; what a killed one left is cleared by the next.
+    pub(crate) fn stage<T>(&self, work: impl FnOnce(&Path) -> Result<T>) -> Result<T> {
+        let _lock = FileLock::acquire(&self.folder("locks")?.join("stage"))?;
+        let folder = self.folder("images")?.join(".staged");
+        remove_folder(&folder)?;
+        sealed::create_private_folder(&folder).map_err(|error| self.unwritable(&error.to_string()))?;
+        let result = work(&folder);
+        let _ = remove_folder(&folder);
+        result
+    }
+
     /// Removes an entry; who has it mapped keeps it.
     pub(crate) fn discard(&self, kind: &str, key: Digest) {
         let _lock = self.lock(key);

@@ -117,6 +117,9 @@ impl Engine {
         }
     }
 
+    /// Where the cache keeps code, and the one file of such an entry.
+    pub(crate) const CODE: (&str, &str) = (artifact::KIND, artifact::CODE);
+
     /// Removes code from the cache; who runs it keeps it, and nobody new is given it.
     pub(crate) fn discard_code(&self, key: Digest) {
         if let Some(cache) = self.cache() {

@@ -105,6 +105,11 @@ impl Sealed {
         Ok(file)
     }
 
+    /// The files by name, with the digest and the length that each was recorded with.
+    pub(crate) fn files(&self) -> impl Iterator<Item = (&str, Digest, u64)> {
+        self.record.files.iter().map(|(name, file)| (name.as_str(), file.sha256, file.facts.bytes))
+    }
+
     /// The sum of the sizes of all files.
     pub(crate) fn bytes(&self) -> u64 {
         self.record.files.values().map(|file| file.facts.bytes).sum()

@@ -1,9 +1,9 @@
 //! Building an image: verify the source, instrument, compile once, warm up, save.
 
 use super::instrument::{self, NotImageable};
-use super::manifest::{self, FILES, KIND, MANIFEST, MEMORY, Manifest, STATE};
+use super::manifest::{self, FILES, KIND, LICENCES, MANIFEST, MEMORY, Manifest, STATE};
 use super::warm_up::{Surroundings, WarmUp};
-use super::{Image, Progress, Recipe, Stage, files, load};
+use super::{Image, Progress, Recipe, Stage, files, licences, load};
 use crate::engine::{Cache, Code, Digest, Engine, Sealed, Start, write_private, write_private_sparse};
 use crate::error::{Error, Result};
 use crate::guest::{Live, Reactor};
@@ -64,6 +64,7 @@ fn build_anew(
     let code = compile(engine, &instrumented.wasm, report)?;
     let key = code.key;
     let gathered = files::gather(recipe, unpacked, report)?;
+    let licences = licences::gather(recipe, unpacked)?;
 
     report(Progress { stage: Stage::WarmUp, done: 0, total: 1 });
     let reactor = Reactor::link(code, &instrumented.globals)?;
@@ -96,8 +97,15 @@ fn build_anew(
     };
     // Somebody may have left a folder that does not fit its code any more.
     cache.discard(KIND, digest);
-    install(cache, digest, &manifest, &gathered.bytes, &mut live, report)?;
+    install(cache, digest, &manifest, &Fixed { files: &gathered.bytes, licences: &licences }, &mut live, report)?;
     Ok(key)
+}
+
+/// What an image shares with those derived from it, besides code.
+pub(super) struct Fixed<'a> {
+    pub(super) files: &'a [u8],
+    /// Empty if there are none.
+    pub(super) licences: &'a [u8],
 }
 
 /// Writes the folder of an image.
@@ -105,14 +113,14 @@ pub(super) fn install(
     cache: &Cache,
     digest: Digest,
     manifest: &Manifest,
-    files: &[u8],
+    fixed: &Fixed<'_>,
     live: &mut Live,
     report: &mut Reporter<'_>,
 ) -> Result<()> {
     let text = serde_json::to_vec(manifest).map_err(|error| Error::Internal { reason: error.to_string() })?;
     let mut state = Vec::new();
     live.state().wasi.capture().into_start().encode(&mut state);
-    let total = (files.len() + live.memory().len()) as u64;
+    let total = (fixed.files.len() + live.memory().len()) as u64;
     report(Progress { stage: Stage::Install, done: 0, total });
     cache.build(KIND, digest, |folder| {
         let mut digests = BTreeMap::new();
@@ -121,7 +129,10 @@ pub(super) fn install(
             Ok::<(), Error>(())
         };
         add(MANIFEST, write_private(&folder.join(MANIFEST), &text))?;
-        add(FILES, write_private(&folder.join(FILES), files))?;
+        add(FILES, write_private(&folder.join(FILES), fixed.files))?;
+        if !fixed.licences.is_empty() {
+            add(LICENCES, write_private(&folder.join(LICENCES), fixed.licences))?;
+        }
         add(STATE, write_private(&folder.join(STATE), &state))?;
         add(MEMORY, write_private_sparse(&folder.join(MEMORY), live.memory()))?;
         Ok(digests)
@@ -150,7 +161,7 @@ pub(super) fn read_verified(
 }
 
 /// Reads a file of a source folder, which may be anybody's: no device, pipe or endless file.
-fn read_regular(path: &Path) -> std::io::Result<Vec<u8>> {
+pub(super) fn read_regular(path: &Path) -> std::io::Result<Vec<u8>> {
     use std::io::Read as _;
     use std::os::unix::fs::OpenOptionsExt as _;
     let file = fs::OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;

@@ -1,8 +1,8 @@
 //! Deriving an image: a fork of another one that has run more. The compiled code is shared; only
 //! memory and files are its own.
 
-use super::build::{Reporter, cache, finished_code, install};
-use super::manifest::{FILES, FORMAT, KIND, MANIFEST, Manifest};
+use super::build::{Fixed, Reporter, cache, finished_code, install};
+use super::manifest::{FILES, FORMAT, KIND, LICENCES, MANIFEST, Manifest};
 use super::warm_up::WarmUp;
 use super::{Image, Kind, Progress, Stage, load, name};
 use crate::engine::{Digest, Hasher, Sealed};
@@ -63,7 +63,7 @@ pub(super) fn derive(base: &Image, name: &str, derivation: &Derivation, report: 
             let damaged = |reason: String| Error::ImageDamaged { name: base.info().name.clone(), reason };
             let sealed = cache.open_entry(KIND, parent).map_err(damaged)?;
             let sealed = sealed.ok_or_else(|| damaged("it was removed".into()))?;
-            let (mut manifest, files) = parts(&sealed).map_err(damaged)?;
+            let (mut manifest, files, licences) = parts(&sealed).map_err(damaged)?;
             report(Progress { stage: Stage::WarmUp, done: 0, total: 1 });
             let mut live = warmed(base, name, derivation)?;
             report(Progress { stage: Stage::WarmUp, done: 1, total: 1 });
@@ -73,7 +73,7 @@ pub(super) fn derive(base: &Image, name: &str, derivation: &Derivation, report: 
             }
             manifest = Manifest { name: name.to_owned(), base: Some(parent), ..manifest };
             cache.discard(KIND, digest);
-            install(cache, digest, &manifest, &files, &mut live, report)?;
+            install(cache, digest, &manifest, &Fixed { files: &files, licences: &licences }, &mut live, report)?;
             manifest.code
         }
     };
@@ -88,12 +88,16 @@ fn address(parent: Digest, name: &str, derivation: &Derivation) -> Digest {
     files.fold(hasher, |hasher, (path, bytes)| hasher.field(path.as_str().as_bytes()).field(bytes)).finish()
 }
 
-/// The manifest and the read-only files of the parent.
-fn parts(sealed: &Sealed) -> Result<(Manifest, Vec<u8>), String> {
+/// The manifest, the read-only files and the licences of the parent.
+fn parts(sealed: &Sealed) -> Result<(Manifest, Vec<u8>, Vec<u8>), String> {
     let manifest = serde_json::from_reader(sealed.file(MANIFEST)?).map_err(|error| error.to_string())?;
-    let mut files = Vec::new();
-    sealed.file(FILES)?.read_to_end(&mut files).map_err(|error| format!("{FILES}: {error}"))?;
-    Ok((manifest, files))
+    let read = |name: &str| {
+        let mut bytes = Vec::new();
+        let read = sealed.file(name)?.read_to_end(&mut bytes);
+        read.map(|_| bytes).map_err(|error| format!("{name}: {error}"))
+    };
+    let licensed = sealed.files().any(|(name, ..)| name == LICENCES);
+    Ok((manifest, read(FILES)?, if licensed { read(LICENCES)? } else { Vec::new() }))
 }
 
 /// A fork of the parent in which the setup has run.

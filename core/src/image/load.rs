@@ -14,12 +14,19 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 const NAMES: &str = "names";
-const CODE_KIND: &str = "artifacts";
 /// A manifest is some tens of kilobytes.
 const MAX_MANIFEST_BYTES: u64 = 1 << 20;
 
 pub(super) fn load(engine: &Engine, name: &str) -> Result<Image> {
-    let (digest, sealed, manifest) = open(engine, name)?;
+    load_entry(engine, name, open(engine, name)?)
+}
+
+/// Loads an image that its caller has opened, whether or not a name stands for it.
+pub(super) fn load_entry(
+    engine: &Engine,
+    name: &str,
+    (digest, sealed, manifest): (Digest, Sealed, Manifest),
+) -> Result<Image> {
     let damaged = |reason: String| Error::ImageDamaged { name: name.to_owned(), reason };
     let code = engine.load(Start::Image, manifest.code)?.ok_or_else(|| damaged("its compiled code is gone".into()))?;
     let info = info(engine, digest, &sealed, &manifest);
@@ -69,7 +76,7 @@ pub(super) fn list(engine: &Engine) -> Result<Vec<ImageInfo>> {
 
 pub(super) fn verify(engine: &Engine, name: &str) -> Result<()> {
     let (_, sealed, manifest) = open(engine, name)?;
-    let code = cache(engine, name)?.open_entry(CODE_KIND, manifest.code);
+    let code = cache(engine, name)?.open_entry(Engine::CODE.0, manifest.code);
     let all = sealed.verify().and_then(|()| code?.ok_or("its compiled code is gone")?.verify());
     all.map_err(|reason| Error::ImageDamaged { name: name.to_owned(), reason })
 }
@@ -99,9 +106,16 @@ pub(super) fn set_name(cache: &Cache, name: &str, digest: Digest, code: Digest) 
 /// The verified folder of an image that fits this engine.
 pub(super) fn open(engine: &Engine, name: &str) -> Result<(Digest, Sealed, Manifest)> {
     let missing = || Error::ImageMissing { name: name.to_owned() };
-    let damaged = |reason: String| Error::ImageDamaged { name: name.to_owned(), reason };
     let cache = cache(engine, name)?;
     let (digest, _) = read_name(&cache.root().join(NAMES).join(name::check(name)?)).ok_or_else(missing)?;
+    open_entry(engine, name, digest)
+}
+
+/// The same for the image of this digest, whatever its name stands for.
+pub(super) fn open_entry(engine: &Engine, name: &str, digest: Digest) -> Result<(Digest, Sealed, Manifest)> {
+    let missing = || Error::ImageMissing { name: name.to_owned() };
+    let damaged = |reason: String| Error::ImageDamaged { name: name.to_owned(), reason };
+    let cache = cache(engine, name)?;
     let sealed = cache.open_entry(KIND, digest).map_err(damaged)?.ok_or_else(missing)?;
     let file = sealed.file(MANIFEST).map_err(damaged)?;
     let bytes = file.metadata().map_err(Error::host_io("reading an image"))?.len();
@@ -127,7 +141,7 @@ fn read_name(path: &std::path::Path) -> Option<(Digest, Digest)> {
 }
 
 fn info(engine: &Engine, digest: Digest, sealed: &Sealed, manifest: &Manifest) -> ImageInfo {
-    let code = engine.cache().and_then(|cache| cache.open_entry(CODE_KIND, manifest.code).ok()?);
+    let code = engine.cache().and_then(|cache| cache.open_entry(Engine::CODE.0, manifest.code).ok()?);
     ImageInfo {
         name: manifest.name.clone(),
         digest: digest.to_string(),

@@ -5,6 +5,7 @@
 //! files.bin    the read-only files, one after the other
 //! memory.bin   linear memory: whole WebAssembly pages, sparse where it is zero
 //! state.bin    the file tree and the descriptors at the end of the warm-up
+//! licences.txt the terms of what the image consists of, where its recipe names them
 //! ```
 
 use super::recipe::Recipe;
@@ -20,6 +21,7 @@ pub(super) const MANIFEST: &str = "image.json";
 pub(super) const FILES: &str = "files.bin";
 pub(super) const MEMORY: &str = "memory.bin";
 pub(super) const STATE: &str = "state.bin";
+pub(super) const LICENCES: &str = "licences.txt";
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -71,4 +73,10 @@ pub(super) fn digest(engine: &Engine, recipe: &Recipe) -> Result<Digest> {
     let machine = engine.machine(Start::Image)?;
     let hasher = Hasher::new("image").field(FORMAT).field(machine.fingerprint.as_bytes()).field(recipe.text.as_bytes());
     Ok(hasher.field(recipe.parsed.driver.source().as_bytes()).finish())
+}
+
+/// What an archive of an image was made by: it is imported only where this is the same.
+pub(super) fn fits(engine: &Engine) -> Result<Digest> {
+    let fingerprint = engine.machine(Start::Image)?.fingerprint;
+    Ok(Hasher::new("image archive").field(FORMAT).field(fingerprint.as_bytes()).finish())
 }

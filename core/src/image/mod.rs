@@ -1,13 +1,15 @@
 //! Images: immutable start states, built once from a recipe and loaded by name.
 
-#[cfg_attr(not(test), expect(dead_code, unused_imports, reason = "groundwork of export and import, which use it next"))]
 mod archive;
 mod build;
 mod claims;
 mod command;
 mod derive;
+mod export;
 mod files;
+mod import;
 mod instrument;
+mod licences;
 mod load;
 mod manifest;
 mod name;
@@ -16,6 +18,7 @@ mod recipe;
 mod warm_up;
 
 pub use derive::Derivation;
+pub use import::Trust;
 pub use progress::{Progress, Stage};
 pub use recipe::{Recipe, Source};
 
@@ -157,6 +160,46 @@ impl Image {
     /// `image_setup_failed` with the traceback; `guest_path_invalid`, `cache_unwritable`, `host_io`.
     pub fn derive(&self, name: &str, derivation: &Derivation, progress: &mut dyn FnMut(Progress)) -> Result<Image> {
         derive::derive(self, name, derivation, progress)
+    }
+
+    /// Writes a built image into one file, for machines like this one, and returns the SHA-256 of the
+    /// file in hexadecimal digits: what an importer who has no `key` in common needs to be told.
+    ///
+    /// The file appears under its name, closed to other users, when it is complete; one that was
+    /// there is replaced. It holds compiled code, memory, files and licences, and what setup code
+    /// left in them.
+    ///
+    /// # Errors
+    /// `image_missing`, `image_damaged`, `image_mismatch` on a processor without a named baseline,
+    /// `host_io`.
+    pub fn export(
+        engine: &Engine,
+        name: &str,
+        to: &Path,
+        key: Option<&crate::SnapshotKey>,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<String> {
+        export::export(engine, name, to, key, progress)
+    }
+
+    /// Takes an exported image into the cache, under the name and with the digest that it had, and
+    /// loads it. The name then stands for it, whatever it stood for before.
+    ///
+    /// An archive holds native code, which will run in this process outside of every sandbox: it is
+    /// read only as far as comparing it with `trust` needs, until that has succeeded. Then `limits`'
+    /// `image_bytes` bounds what it unpacks to. On an error nothing of it stays behind.
+    ///
+    /// # Errors
+    /// `image_untrusted`; `image_mismatch` for another system, processor or version;
+    /// `image_exceeds`, `image_damaged`, `cache_unwritable`, `host_io`.
+    pub fn import(
+        engine: &Engine,
+        from: &Path,
+        trust: &Trust,
+        limits: &crate::Limits,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Image> {
+        import::import(engine, from, trust, limits, progress)
     }
 
     /// An image of one command module: any program compiled for wasm32-wasip1, as binary or as

@@ -72,6 +72,9 @@ pub(super) struct Parsed {
     pub(super) unzip: Vec<Unzip>,
     #[serde(default)]
     pub(super) memory: Memory,
+    /// Files and folders of the source that hold the terms it may be passed on under.
+    #[serde(default)]
+    pub(super) licences: Vec<String>,
 }
 
 /// What answers the turns of an image.
@@ -171,7 +174,7 @@ impl Recipe {
             .map_err(|error| Error::DocumentInvalid { what: "recipe".into(), reason: error.to_string() })?;
         name::check(&parsed.name)?;
         let froms = parsed.file.iter().map(|file| &file.from).chain(parsed.unzip.iter().map(|archive| &archive.from));
-        let froms = froms.chain([&parsed.module.from]);
+        let froms = froms.chain([&parsed.module.from]).chain(&parsed.licences);
         for from in froms {
             // The same rule as for guest paths: no way out of the unpacked source.
             GuestPath::parse(&format!("/{from}"))?;
