@@ -123,6 +123,19 @@ fn a_program_that_runs_to_its_end_runs_its_exit_handlers_and_closes_its_files() 
     assert_eq!(sandbox.read_file("/tmp/open").unwrap(), b"kept");
 }
 
+#[test]
+fn closing_a_session_ends_it_within_a_small_budget() {
+    let mut sandbox = session();
+    run(&mut sandbox, "import atexit\natexit.register(print, 'bye')\nf = open('/tmp/open', 'w')\nf.write('kept')");
+    assert_eq!(sandbox.read_file("/tmp/open").unwrap(), b"");
+    assert_eq!(sandbox.close().unwrap().stdout_text(), "bye\n");
+    assert_eq!(sandbox.read_file("/tmp/open").unwrap(), b"kept");
+    assert_eq!(sandbox.close().unwrap_err().code(), Code::SessionEnded);
+    let mut endless = session();
+    run(&mut endless, "import atexit\n@atexit.register\ndef forever():\n    while True: pass");
+    assert!(matches!(endless.close().unwrap().status, Status::Exceeded { .. }));
+}
+
 /// Everything that Python draws random numbers from, also what was drawn from before the fork.
 const RANDOM: &str = "
 import random, uuid, secrets, tempfile, sqlite3, numpy, os

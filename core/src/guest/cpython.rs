@@ -19,6 +19,9 @@ pub(crate) const EXPORTS: [&str; 7] = [
     RESEED,
 ];
 
+/// The request to the driver to end the program: exit handlers, then open files.
+pub(super) const FINISH: &[u8] = b"q";
+
 /// `sqlite3_randomness(0, NULL)` makes SQLite seed itself anew when it next needs to.
 pub(super) const RESEED: &str = "sqlite3_randomness";
 

@@ -159,6 +159,14 @@ impl Live {
         }
     }
 
+    /// Lets the guest do what follows the end of a program.
+    pub(crate) async fn finish(&mut self, most: usize) -> Result<(), Broken> {
+        match self.driver {
+            Driver::Own => self.call_if_there("shutdown").await,
+            Driver::Cpython { .. } => self.turn(cpython::FINISH, most).await.map(drop),
+        }
+    }
+
     /// Makes SQLite forget its random state, if the guest has it.
     pub(crate) async fn forget_sqlite_random(&mut self) -> Result<(), Broken> {
         match self.instance.get_func(&mut self.store, cpython::RESEED) {

@@ -107,6 +107,16 @@ impl Sandbox {
         block_on(run::run(self, program, true))
     }
 
+    /// Ends the session as its interpreter would: exit handlers run, and files that were left open are
+    /// written out, within two seconds and five billion units of fuel. Its files can still be read.
+    /// Dropping a sandbox does none of this, and never waits.
+    ///
+    /// # Errors
+    /// `session_ended`; `program_invalid` for a sandbox of a command module.
+    pub fn close(&mut self) -> Result<Outcome> {
+        block_on(run::close(self))
+    }
+
     /// Saves the session as it is now, between two runs. The session goes on; what it writes later
     /// is not part of the snapshot.
     ///

@@ -1,5 +1,6 @@
 //! One run: driven to its end and put together as an outcome, for commands and sessions alike.
 
+use super::session::Work;
 use super::{Body, Program, Sandbox, command, hint};
 use crate::error::Result;
 use crate::guest::Answer;
@@ -7,7 +8,7 @@ use crate::limits::{LimitKey, Limits};
 use crate::outcome::{FilesDiff, Outcome, Status, Usage};
 use crate::store::State;
 use crate::vfs::Vfs;
-use crate::wasi::{Interrupt, Streams};
+use crate::wasi::{Interrupt, Stdin, Streams};
 use std::sync::Arc;
 use std::time::Duration;
 use wasmtime::Store;
@@ -19,6 +20,23 @@ pub(super) struct Remains {
     pub(super) streams: Streams,
     pub(super) files: FilesDiff,
     pub(super) usage: Usage,
+}
+
+/// What the end of a program may use when a session is closed.
+const CLOSE_FUEL: u64 = 5_000_000_000;
+const CLOSE_MS: u64 = 2_000;
+
+/// Closes a session, within a small budget.
+pub(super) async fn close(sandbox: &mut Sandbox) -> Result<Outcome> {
+    let small = |limit, most| sandbox.limits.value(limit).min(most);
+    let (fuel, deadline) = (small(LimitKey::Fuel, CLOSE_FUEL), small(LimitKey::DeadlineMs, CLOSE_MS));
+    let limits = sandbox.limits.clone().with(LimitKey::Fuel, fuel)?.with(LimitKey::DeadlineMs, deadline)?;
+    if matches!(sandbox.body, Body::Command { .. }) {
+        return Err(crate::snapshot::not_a_session(&sandbox.image));
+    }
+    sandbox.image.engine().check_handlers()?;
+    let remains = work(sandbox, Work::Close, Stdin::empty(), None, &limits).await?;
+    Ok(outcome(remains, &limits))
 }
 
 /// Runs a program; with `finish`, up to what follows its last line.
@@ -39,16 +57,31 @@ async fn turn(sandbox: &mut Sandbox, program: Program, finish: bool) -> Result<R
         vfs.write_file(path, source.as_bytes())?;
     }
     let script = turn.script.as_ref().map(|(path, _)| path.to_string());
-    let interrupt = Arc::new(Interrupt::start(Duration::from_millis(sandbox.limits.value(LimitKey::DeadlineMs))));
+    let request = turn.request.as_slice();
+    let what = if finish { Work::LastTurn(request) } else { Work::Turn(request) };
+    let limits = sandbox.limits.clone();
+    work(sandbox, what, turn.stdin, script, &limits).await
+}
+
+/// Has the session do something, and takes what came of it.
+async fn work(
+    sandbox: &mut Sandbox,
+    what: Work<'_>,
+    stdin: Stdin,
+    script: Option<String>,
+    limits: &Limits,
+) -> Result<Remains> {
+    let Body::Session(session) = &mut sandbox.body else { return Err(super::GONE) };
+    let interrupt = Arc::new(Interrupt::start(Duration::from_millis(limits.value(LimitKey::DeadlineMs))));
     let running = sandbox.cancel.begin(&interrupt);
-    let ended = session.turn(turn, finish, &sandbox.limits, &interrupt).await;
+    let ended = session.work(what, stdin, limits, &interrupt).await;
     // From here on a cancellation comes too late, and says so.
     drop(running);
     let mut ended = ended?;
     let live = session.after_turn()?;
-    let mut usage = usage(live.store(), &interrupt, &sandbox.limits);
+    let mut usage = usage(live.store(), &interrupt, limits);
     // A guest that was stopped got fuel of its own to write its output out.
-    usage.fuel = sandbox.limits.value(LimitKey::Fuel).saturating_sub(ended.fuel_left);
+    usage.fuel = limits.value(LimitKey::Fuel).saturating_sub(ended.fuel_left);
     let streams = live.store().data_mut().wasi.end_run();
     let files = files(live.store().data_mut().wasi.vfs(), script.as_ref());
     usage.fs_bytes = live.store().data_mut().wasi.vfs().fs_bytes_used();

@@ -1,6 +1,6 @@
 //! A session: one live guest that answers run after run, until something ends it.
 
-use super::program::{Seeding, Turn};
+use super::program::Seeding;
 use crate::error::{Error, Result};
 use crate::guest::{Answer, Broken, Live, Turn as Answered};
 use crate::image::{Image, Kind};
@@ -14,9 +14,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Requests to the driver that are not turns: write out what is buffered; end the program.
+/// The request to the driver to write out what is buffered.
 const FLUSH: &[u8] = b"!";
-const FINISH: &[u8] = b"q";
 /// What a guest that was stopped may use to write out its output.
 const FLUSH_FUEL: u64 = 20_000_000;
 const FLUSH_TIME: Duration = Duration::from_millis(20);
@@ -43,6 +42,17 @@ enum State {
         reason: String,
         vfs: Option<Box<Vfs>>,
     },
+}
+
+/// What a session is asked to do.
+#[derive(Clone, Copy)]
+pub(super) enum Work<'a> {
+    /// Answer a request, and go on.
+    Turn(&'a [u8]),
+    /// Answer a request, and then end as the interpreter would.
+    LastTurn(&'a [u8]),
+    /// End as the interpreter would: exit handlers, and what was not yet written to files.
+    Close,
 }
 
 /// How one turn ended.
@@ -117,21 +127,20 @@ impl Session {
         }
     }
 
-    /// Drives one turn to its end. With `finish`, the program's end follows it: exit handlers, and
-    /// what was not yet written to files.
+    /// Drives the guest through its work.
     ///
     /// # Errors
     /// `session_ended`; `internal` when a host function panicked.
-    pub(super) async fn turn(
+    pub(super) async fn work(
         &mut self,
-        turn: Turn,
-        finish: bool,
+        work: Work<'_>,
+        stdin: Stdin,
         limits: &Limits,
         interrupt: &Arc<Interrupt>,
     ) -> Result<Ended> {
         let live = self.live(limits)?;
         refuel(live, limits.value(LimitKey::Fuel))?;
-        live.store().data_mut().wasi.begin_run(turn.stdin, Arc::clone(interrupt));
+        live.store().data_mut().wasi.begin_run(stdin, Arc::clone(interrupt));
         let most = usize::try_from(limits.value(LimitKey::ResultBytes) + ANSWER_BYTES).unwrap_or(usize::MAX);
         self.busy = true;
         self.fresh = false;
@@ -139,9 +148,12 @@ impl Session {
             return Err(Error::Internal { reason: "a live session is not live".into() });
         };
         let driven = drive(interrupt, async {
-            let answered = live.turn(&turn.request, most).await?;
-            if finish && matches!(answered, Answered::Answered(_) | Answered::Raised) {
-                live.turn(FINISH, most).await?;
+            let answered = match work {
+                Work::Turn(request) | Work::LastTurn(request) => live.turn(request, most).await?,
+                Work::Close => Answered::Answered(Vec::new()),
+            };
+            if !matches!(work, Work::Turn(_)) {
+                live.finish(most).await?;
             }
             Ok(answered)
         });
@@ -157,7 +169,7 @@ impl Session {
             ended.fuel_left = live.store().get_fuel().unwrap_or(0);
             if ended.over.is_some() {
                 flush(live, most).await;
-            } else if finish {
+            } else if !matches!(work, Work::Turn(_)) {
                 ended.over = Some("its program ran to its end".to_owned());
             }
         }
