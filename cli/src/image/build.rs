@@ -44,7 +44,7 @@ pub(super) fn execute(engine: &Engine, cache: &CacheDir, args: &BuildArgs) -> Re
     })?;
     let mut display = Display::new(args.quiet || args.json);
     let (image, built) = match (args.force, Image::load(engine, recipe.name())) {
-        (false, Ok(image)) => (image, false),
+        (false, Ok(image)) if image.is_made_by(&recipe) => (image, false),
         _ => (build_anew(engine, cache, &recipe, args, &mut display)?, true),
     };
     display.finish();

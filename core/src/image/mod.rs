@@ -245,6 +245,12 @@ impl Image {
         load::verify(engine, name)
     }
 
+    /// True if building from `recipe` would give this image: not one of another recipe, or of another
+    /// version or engine.
+    pub fn is_made_by(&self, recipe: &Recipe) -> bool {
+        manifest::digest(&self.inner.engine, recipe).is_ok_and(|digest| self.digest() == Some(digest))
+    }
+
     /// What is known of it.
     pub fn info(&self) -> &ImageInfo {
         &self.inner.info
