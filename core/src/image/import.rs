@@ -1,5 +1,9 @@
 //! Importing: a trusted archive becomes entries of the cache, as a build would have made them.
 
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;
+
 use super::archive::{self, Baseline, Expect};
 use super::build::{Reporter, cache};
 use super::export::kind;
