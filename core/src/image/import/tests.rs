@@ -100,7 +100,8 @@ fn a_trusted_archive_whose_parts_disagree_is_damaged_and_leaves_nothing() {
         refused(same, |files| files[0].1 = Kind::Licence),
         refused(same, |files| files.push(("record.json", Kind::Manifest, b"{}".to_vec()))),
     ];
-    let reasons = ["code is gone", "disagree", "disagree", "no state.bin", "missing field", "code.cwasm", "record.json"];
+    let reasons =
+        ["code is gone", "disagree", "disagree", "no state.bin", "missing field", "code.cwasm", "record.json"];
     for (error, reason) in found.iter().zip(reasons) {
         assert_eq!(error.code(), Code::ImageDamaged, "{error}");
         assert!(error.to_string().contains(reason), "{error} without {reason}");
