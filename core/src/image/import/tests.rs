@@ -123,12 +123,22 @@ fn an_archive_of_another_engine_or_system_is_a_mismatch() {
 fn what_a_killed_import_left_is_cleared_by_the_next() {
     let (folder, engine) = engine();
     let cache = engine.cache().unwrap();
-    cache.stage(|staged| Ok(fs::write(staged.join("file"), b"").unwrap())).unwrap();
+    cache
+        .stage(|staged| {
+            fs::write(staged.join("file"), b"").unwrap();
+            Ok(())
+        })
+        .unwrap();
     let staged = cache.folder("images").unwrap().join(".staged");
     assert!(!staged.exists());
     fs::create_dir(&staged).unwrap();
     fs::write(staged.join("left"), b"left").unwrap();
-    cache.stage(|staged| Ok(assert_eq!(fs::read_dir(staged).unwrap().count(), 0))).unwrap();
+    cache
+        .stage(|staged| {
+            assert_eq!(fs::read_dir(staged).unwrap().count(), 0);
+            Ok(())
+        })
+        .unwrap();
     assert!(!staged.exists());
     drop(folder);
 }
