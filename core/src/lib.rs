@@ -32,6 +32,7 @@ mod pool;
 mod sandbox;
 mod snapshot;
 mod store;
+mod tools;
 mod vfs;
 mod wasi;
 #[cfg_attr(not(test), allow(dead_code, unused_imports, reason = "groundwork of snapshots, which use it next"))]
@@ -42,11 +43,12 @@ pub use engine::{CacheDir, Engine, EngineBuilder};
 pub use error::{Error, PoolCap, Result};
 pub use image::{Derivation, Image, ImageInfo, Progress, Recipe, Source, Stage, Trust};
 pub use limits::{LimitKey, Limits, Unit};
-pub use outcome::{Artifact, Denial, FilesDiff, Outcome, Status, TrapReason, Usage};
+pub use outcome::{Artifact, Denial, FilesDiff, Outcome, Status, ToolErrorKind, TrapReason, Usage};
 pub use policy::{Access, Clock, GuestPath, Mount, Policy, Seed};
 pub use pool::{Pool, PoolBuilder, PoolMetrics, Pooled};
 pub use sandbox::{CancelHandle, Program, Sandbox, SandboxBuilder};
 pub use snapshot::Snapshot;
+pub use tools::{Tool, ToolCall, ToolError, ToolReply};
 pub use wasi::Stdin;
 pub use wire::Key as SnapshotKey;
 

@@ -1,5 +1,9 @@
 //! How one run ended, what it printed and what it cost.
 
+mod tools;
+
+pub use tools::ToolErrorKind;
+
 use crate::limits::LimitKey;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use serde::{Deserialize, Serialize};
