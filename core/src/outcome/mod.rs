@@ -2,7 +2,7 @@
 
 mod tools;
 
-pub use tools::ToolErrorKind;
+pub use tools::{CallOutcome, ToolCallRecord, ToolErrorKind, ToolRecord};
 
 use crate::limits::LimitKey;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
@@ -212,6 +212,8 @@ pub struct Outcome {
     pub files: FilesDiff,
     /// What was refused.
     pub denials: Vec<Denial>,
+    /// The calls of tools.
+    pub tool_calls: ToolRecord,
     /// What it cost.
     pub usage: Usage,
     /// One sentence that a model can act on; empty when there is nothing to say.
@@ -256,6 +258,8 @@ struct OutcomeJson {
     artifacts: Vec<Artifact>,
     files: FilesDiff,
     denials: Vec<Denial>,
+    #[serde(default, skip_serializing_if = "ToolRecord::is_empty")]
+    tool_calls: ToolRecord,
     usage: Usage,
     hint: String,
 }
@@ -281,6 +285,7 @@ impl From<Outcome> for OutcomeJson {
             artifacts: outcome.artifacts,
             files: outcome.files,
             denials: outcome.denials,
+            tool_calls: outcome.tool_calls,
             usage: outcome.usage,
             hint: outcome.hint,
         }
@@ -306,6 +311,7 @@ impl TryFrom<OutcomeJson> for Outcome {
             artifacts: json.artifacts,
             files: json.files,
             denials: json.denials,
+            tool_calls: json.tool_calls,
             usage: json.usage,
             hint: json.hint,
         })
@@ -341,6 +347,7 @@ mod tests {
             artifacts: Vec::new(),
             files: FilesDiff::default(),
             denials: Vec::new(),
+            tool_calls: ToolRecord::default(),
             usage: Usage::default(),
             hint: String::new(),
         }
@@ -359,6 +366,7 @@ mod tests {
         let json = serde_json::to_value(outcome(b"hi")).unwrap();
         assert_eq!(json["status"], serde_json::json!({"kind": "exited", "code": 0}));
         assert_eq!(json["stdout"], "hi");
+        assert!(json.get("tool_calls").is_none(), "no tool was called");
         let exceeded = serde_json::to_value(Status::Exceeded { limit: LimitKey::Fuel }).unwrap();
         assert_eq!(exceeded, serde_json::json!({"kind": "exceeded", "limit": "fuel"}));
         let trapped = serde_json::to_value(Status::Trapped { reason: TrapReason::StackOverflow }).unwrap();

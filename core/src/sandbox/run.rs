@@ -125,6 +125,7 @@ fn outcome(remains: Remains, limits: &Limits) -> Outcome {
         artifacts: answer.artifacts,
         files,
         denials: streams.denials,
+        tool_calls: crate::outcome::ToolRecord::default(),
         usage,
         hint: String::new(),
     };
