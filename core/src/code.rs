@@ -83,6 +83,10 @@ codes! {
     program_invalid = 106, ProgramInvalid, Usage, "Use Program::code for interpreters and Program::command for modules.";
     /// A policy, recipe or limit file has a syntax error or an unknown field.
     document_invalid = 107, DocumentInvalid, Usage, "Correct the field that the message names.";
+    /// A tool cannot be used: its name, its schema or its timeout.
+    tool_invalid = 108, ToolInvalid, Usage, "Correct what the message names; a tool's name is a letter, then letters, digits and `_`, at most 64.";
+    /// The policy for tools names a tool that was not handed over, or a rule that cannot hold.
+    tool_policy_invalid = 109, ToolPolicyInvalid, Usage, "Correct every rule that the message names.";
 
     /// The bytes are not a WebAssembly module, or one that uses a proposal that is off.
     module_invalid = 200, ModuleInvalid, Module, "Compile the program for wasm32-wasip1.";

@@ -77,6 +77,20 @@ pub enum Error {
         /// The parser's finding.
         reason: String,
     },
+    /// A tool cannot be used.
+    #[error("tool `{tool}` is invalid: {reason}")]
+    ToolInvalid {
+        /// The tool's name, cut to 64 characters; the first, if several are invalid.
+        tool: String,
+        /// Every rule that it, and other tools, break.
+        reason: String,
+    },
+    /// The policy for tools cannot be used.
+    #[error("the policy for tools is invalid: {reason}")]
+    ToolPolicyInvalid {
+        /// Everything that is wrong with it.
+        reason: String,
+    },
     /// The bytes are not a usable module.
     #[error("not a WebAssembly module that can run here: {reason}")]
     ModuleInvalid {
@@ -295,6 +309,8 @@ impl Error {
             Error::FileUnavailable { .. } => Code::FileUnavailable,
             Error::ProgramInvalid { .. } => Code::ProgramInvalid,
             Error::DocumentInvalid { .. } => Code::DocumentInvalid,
+            Error::ToolInvalid { .. } => Code::ToolInvalid,
+            Error::ToolPolicyInvalid { .. } => Code::ToolPolicyInvalid,
             Error::ModuleInvalid { .. } => Code::ModuleInvalid,
             Error::ImportUnknown { .. } => Code::ImportUnknown,
             Error::ExportMissing { .. } => Code::ExportMissing,
