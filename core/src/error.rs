@@ -193,6 +193,15 @@ pub enum Error {
         /// Why.
         reason: &'static str,
     },
+    /// A run of the sandbox waits to be resumed.
+    #[error("a run of the sandbox is suspended: resume it first")]
+    RunSuspended,
+    /// A run cannot be resumed with this.
+    #[error("the run cannot be resumed: {reason}")]
+    ResumeInvalid {
+        /// What does not fit.
+        reason: String,
+    },
     /// A pool holds as many sandboxes as it may.
     #[error("the pool is busy: `{cap}` ({allowed}) admits no further sandbox; waited {waited_ms} ms")]
     PoolBusy {
@@ -325,6 +334,8 @@ impl Error {
             Error::SignalHandlersReplaced { .. } => Code::SignalHandlersReplaced,
             Error::HostExhausted { .. } => Code::HostExhausted,
             Error::SandboxUnusable { .. } => Code::SandboxUnusable,
+            Error::RunSuspended => Code::RunSuspended,
+            Error::ResumeInvalid { .. } => Code::ResumeInvalid,
             Error::PoolBusy { .. } => Code::PoolBusy,
             Error::ImageMismatch { .. } => Code::ImageMismatch,
             Error::ImageUntrusted { .. } => Code::ImageUntrusted,

@@ -1,8 +1,11 @@
 //! How one run ended, what it printed and what it cost.
 
+mod event;
 mod tools;
 
-pub use tools::{CallOutcome, ToolCallRecord, ToolErrorKind, ToolRecord};
+pub use event::{Event, FileChange, Stream};
+pub(crate) use tools::arguments_sha256;
+pub use tools::{CallOutcome, SuspendedCall, ToolCallRecord, ToolErrorKind, ToolRecord};
 
 use crate::limits::LimitKey;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
@@ -40,6 +43,13 @@ pub enum Status {
     },
     /// The caller cancelled the run.
     Cancelled,
+    /// Tools of the run wait for results from outside; it goes on when it is resumed.
+    Suspended {
+        /// The calls that wait.
+        calls: Vec<SuspendedCall>,
+        /// What the run is resumed with.
+        token: String,
+    },
 }
 
 /// What is read: serde would ignore unknown fields of a variant that has none.
@@ -51,6 +61,7 @@ enum StatusJson {
     Exceeded { limit: LimitKey },
     Trapped { reason: TrapReason },
     Cancelled {},
+    Suspended { calls: Vec<SuspendedCall>, token: String },
 }
 
 impl From<StatusJson> for Status {
@@ -61,6 +72,7 @@ impl From<StatusJson> for Status {
             StatusJson::Exceeded { limit } => Status::Exceeded { limit },
             StatusJson::Trapped { reason } => Status::Trapped { reason },
             StatusJson::Cancelled {} => Status::Cancelled,
+            StatusJson::Suspended { calls, token } => Status::Suspended { calls, token },
         }
     }
 }
@@ -121,7 +133,7 @@ pub struct Usage {
     pub fuel: u64,
     /// Wall-clock time of the run, in milliseconds.
     pub wall_ms: f64,
-    /// The part of `wall_ms` spent waiting for the host: input, later tools.
+    /// The part of `wall_ms` spent waiting for the host: input and tools.
     pub host_wait_ms: f64,
     /// The most linear memory held at once, over all memories, in bytes.
     pub peak_memory_bytes: u64,

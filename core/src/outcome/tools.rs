@@ -1,6 +1,8 @@
 //! How calls of tools ended.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+use serde_json::{Map, Value};
+use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -112,6 +114,40 @@ impl<'de> Deserialize<'de> for CallOutcome {
     }
 }
 
+/// A call that a suspended run waits for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SuspendedCall {
+    /// The call's number in this run.
+    pub id: u64,
+    /// The tool's name.
+    pub tool: String,
+    /// The arguments, as the gate left them.
+    pub arguments: Map<String, Value>,
+}
+
+impl SuspendedCall {
+    /// What is recorded of it while it waits.
+    pub(crate) fn record(&self) -> ToolCallRecord {
+        ToolCallRecord {
+            tool: self.tool.clone(),
+            arguments_sha256: arguments_sha256(&self.arguments),
+            request_bytes: 0,
+            result_bytes: 0,
+            outcome: CallOutcome::Suspended,
+            rule: None,
+            detail: None,
+            ms: 0.0,
+        }
+    }
+}
+
+/// SHA-256 of arguments as compact JSON, in hexadecimal.
+pub(crate) fn arguments_sha256(arguments: &Map<String, Value>) -> String {
+    let json = serde_json::to_vec(arguments).unwrap_or_default();
+    Sha256::digest(&json).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// One call of a tool.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -166,7 +202,6 @@ impl ToolRecord {
     }
 
     /// Adds a call. Beyond the bound it is only counted.
-    #[cfg_attr(not(test), allow(dead_code, reason = "used as soon as guests can call tools"))]
     pub(crate) fn add(&mut self, mut call: ToolCallRecord) {
         let count = match self.counts.get_mut(call.outcome.as_str()) {
             Some(count) => count,

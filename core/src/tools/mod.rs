@@ -4,20 +4,25 @@
 //! and gate, and answered on the stack of whoever drives the run, never on the guest's. Nothing here
 //! trusts a byte of a frame.
 
+mod broker;
 mod call;
 mod declare;
-#[cfg_attr(not(test), allow(dead_code, unused_imports, reason = "used as soon as guests can call tools"))]
 mod frame;
-#[cfg_attr(not(test), allow(dead_code, unused_imports, reason = "used as soon as guests can call tools"))]
+mod gate;
 mod number;
-#[cfg_attr(not(test), allow(dead_code, unused_imports, reason = "used as soon as guests can call tools"))]
 mod pattern;
-#[cfg_attr(not(test), allow(dead_code, unused_imports, reason = "used as soon as guests can call tools"))]
 mod quote;
-#[cfg_attr(not(test), allow(dead_code, unused_imports, reason = "used as soon as guests can call tools"))]
+mod registry;
 mod rules;
+mod search;
+mod start;
 mod tool;
+mod toolbox;
 
+pub(crate) use broker::{Broker, CallResult, Request};
 pub use call::{ToolCall, ToolError, ToolReply};
 pub use declare::Language;
+pub use gate::Decision;
+pub(crate) use gate::Gate;
 pub use tool::Tool;
+pub(crate) use toolbox::Toolbox;

@@ -23,3 +23,5 @@ impl Language {
         }
     }
 }
+
+pub(super) fn declarations(_: &[super::Tool], _: Language) -> String { String::new() }

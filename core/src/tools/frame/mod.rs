@@ -8,7 +8,7 @@ mod answer;
 mod bytes;
 mod read;
 
-pub(super) use answer::{Unsendable, batch, error, tools, value};
+pub(super) use answer::{batch, error, tools, value};
 
 use super::Language;
 use super::quote::quote;
