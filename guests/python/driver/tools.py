@@ -130,12 +130,15 @@ class _Face:
 
     def named(self, given, named):
         """Arguments by name, when some are given by position."""
-        if len(given) > len(self.order):
-            most = len(self.order)
+        order = self.order
+        if len(given) == 1 and not named and order:
+            return {order[0]: given[0]}
+        if len(given) > len(order):
+            most = len(order)
             raise ToolArgumentError(
                 f"{self.name}() takes {most} positional argument{'s'[:most != 1]} but {len(given)} were given"
             )
-        arguments = dict(zip(self.order, given))
+        arguments = dict(zip(order, given))
         if named:
             twice = arguments.keys() & named
             if twice:

@@ -106,7 +106,7 @@ def _call_tool(head, arguments):
     if answer.startswith(start):  # as our host writes it: the envelope need not be built
         try:
             text = answer.decode()
-            value, end = (_read_json_and_bytes if b'"$bytes"' in answer else _read_json)(text, len(start))
+            value, end = (_read_json_and_bytes if '"$bytes"' in text else _read_json)(text, len(start))
             if text[end:] == "}":
                 return value
         except (ValueError, TypeError, StopIteration):
@@ -149,7 +149,7 @@ def _read_answer(answer, version, number):
     """The object of an answer that is `ok`; raises what it says when it is not."""
     try:
         text = answer.decode()
-        value, end = (_read_json_and_bytes if b'"$bytes"' in answer else _read_json)(text, 0)
+        value, end = (_read_json_and_bytes if '"$bytes"' in text else _read_json)(text, 0)
     except (ValueError, TypeError, StopIteration):
         raise ToolProtocolError("the host's answer is not JSON") from None
     if end != len(text) or type(value) is not dict:
@@ -197,37 +197,33 @@ def _arguments_json(arguments):
         raise
 
 
-_SCALARS = frozenset((str, bool, float, type(None)))
-_PLAIN_KINDS = _SCALARS | {int, list, tuple, dict}
-_ONLY_STRINGS = {str}
-
-
 def _is_plain(values, depth):
     """Whether the encoder writes exactly these values. Runs no code of the user's; what it says no to is
     looked at again by `_json_form`, which knows why."""
-    kinds = set(map(type, values))
-    if kinds <= _SCALARS:
-        return True
-    if not kinds <= _PLAIN_KINDS:
-        return False
-    if len(kinds) == 1:
-        if int in kinds:
-            return _INT_LEAST <= min(values) and max(values) <= _INT_MOST
-    elif int in kinds:
-        for value in values:
-            if type(value) is int and not _INT_LEAST <= value <= _INT_MOST:
-                return False
-    depth -= 1
     for value in values:
         kind = type(value)
+        if kind is str:
+            continue
+        if kind is int:
+            if _INT_LEAST <= value <= _INT_MOST:
+                continue
+            return False
+        if kind is float or kind is bool or value is None:
+            continue
         if kind is dict:
-            if depth < 0 or "$bytes" in value or value and set(map(type, value)) != _ONLY_STRINGS:
+            if depth <= 0 or "$bytes" in value:
                 return False
-            if not _is_plain(value.values(), depth):
+            try:
+                "".join(value)  # the quickest way to see that all keys are strings
+            except TypeError:
+                return False
+            if not _is_plain(value.values(), depth - 1):
                 return False
         elif kind is list or kind is tuple:
-            if depth < 0 or not _is_plain(value, depth):
+            if depth <= 0 or not _is_plain(value, depth - 1):
                 return False
+        else:
+            return False
     return True
 
 
