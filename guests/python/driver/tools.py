@@ -2,6 +2,7 @@
 
 The list of tools is asked for when a name is first looked up, never before; `_forget_tools` drops it.
 """
+import itertools
 import sys
 from importlib.machinery import ModuleSpec
 from keyword import iskeyword
@@ -237,7 +238,7 @@ def _describe(*tools):
 
 def _practise_tools():
     """Calls a tool that a pretended host answers, so that the interpreter has specialised the way of a call."""
-    global _door
+    global _door, _frame_numbers
     door = _door
     tool = b'{"name":"f","inputSchema":{"type":"object","properties":{"a":{"type":"string"},"b":{"type":"integer"}}}}'
 
@@ -255,4 +256,5 @@ def _practise_tools():
             _forget_tools()
     finally:
         _door = door
+        _frame_numbers = itertools.count(1)
         _forget_tools()

@@ -274,11 +274,7 @@ def _scalar_of(value, where):
         number = value.item() if hasattr(kind, "item") else None
         if type(number) in (int, float, bool):
             return number
-    for method, remedy in _REMEDIES:
-        if hasattr(kind, method):
-            break
-    else:
-        remedy = _REMEDY_OF_KIND.get(kind.__name__, "")
+    remedy = _REMEDY_OF_KIND.get(kind.__name__) or next((told for name, told in _REMEDIES if hasattr(kind, name)), "")
     if remedy:
         remedy = f"; pass {remedy}"
     raise _refusal(where, f"is of type {kind.__name__}, which has no JSON form{remedy}")
@@ -294,7 +290,9 @@ _REMEDY_OF_KIND = {
     "set": "`sorted(…)` or `list(…)`", "frozenset": "`sorted(…)` or `list(…)`", "range": "`list(…)`",
     "dict_keys": "`list(…)`", "dict_values": "`list(…)`", "dict_items": "`dict(…)`", "deque": "`list(…)`",
     "Decimal": "`str(…)` or `float(…)`", "Fraction": "`str(…)` or `float(…)`", "UUID": "`str(…)`",
-    "complex": "its real and imaginary parts", "array": "`.tolist()`",
+    "complex": "its real and imaginary parts", "complex128": "its real and imaginary parts",
+    "longdouble": "`float(…)`", "datetime64": "`str(…)`", "timedelta64": "`str(…)`", "NAType": "None",
+    "NaTType": "None",
 }  # fmt: skip
 
 

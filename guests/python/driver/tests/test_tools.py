@@ -3,8 +3,10 @@
 
 python3 -m unittest discover -s guests/python/driver/tests
 """
+import ast
 import asyncio
 import base64
+import contextlib
 import gc
 import inspect
 import io
@@ -15,6 +17,9 @@ import re
 import sys
 import types
 import unittest
+
+import cases
+from pretended import Host
 
 DRIVER = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 FILES = ("streams", "tools_wire", "tools_schema", "tools", "tools_aio")
@@ -45,58 +50,6 @@ class Stream:
 
     def flush(self):
         self.events.append(self.name)
-
-
-class Host:
-    """A pretended host: strict about frames, and remembers them."""
-
-    def __init__(self, *tools, **functions):
-        self.tools, self.functions = list(tools), functions
-        self.frames, self.events, self.raw = [], [], None
-        self.ids = set()
-
-    def __call__(self, frame):
-        self.events.append("frame")
-        assert type(frame) is bytes
-        frame = json.loads(frame.decode(), parse_constant=self.refuse, object_pairs_hook=self.unique)
-        self.frames.append(frame)
-        assert frame["id"] not in self.ids
-        self.ids.add(frame["id"])
-        if self.raw is not None:
-            answer = self.raw(frame) if callable(self.raw) else self.raw
-            if isinstance(answer, BaseException):
-                raise answer
-            return answer
-        answer = {"v": frame["v"], "id": frame["id"], **self.answer(**frame)}
-        return json.dumps(answer, separators=(",", ":"), ensure_ascii=False).encode()
-
-    def refuse(self, name):
-        raise AssertionError(f"{name} was sent")
-
-    def unique(self, pairs):
-        assert len(dict(pairs)) == len(pairs)
-        return dict(pairs)
-
-    def answer(self, v, id, op, **more):
-        if op == "list":
-            return {"ok": True, "tools": self.tools}
-        if op == "call":
-            return self.call(**more)
-        assert v == 2
-        if op == "batch":
-            assert 1 <= len(more["calls"]) <= 1000
-            return {"ok": True, "results": [self.call(**call) for call in more["calls"]]}
-        return {"ok": True, "value": [op, more]}
-
-    def call(self, tool, args):
-        function = self.functions.get(tool)
-        if function is None:
-            return {"ok": False, "error": {"kind": "unknown_tool", "message": f"no tool {tool}"}}
-        try:
-            return {"ok": True, "value": function(**args)}
-        except Exception as error:
-            kind = error.args[1] if len(error.args) > 1 else "tool_error"
-            return {"ok": False, "error": {"kind": kind, "message": str(error.args[0])}}
 
 
 def source_of(file):
@@ -131,7 +84,7 @@ class Tools(unittest.TestCase):
 
     def price(self, symbol, currency="eur", count=1):
         if symbol == "pear":
-            raise Exception("no pears", "denied")
+            raise cases.Failure("denied", "no pears")
         return 1.25
 
     def sent(self):
@@ -300,7 +253,7 @@ class Tools(unittest.TestCase):
             ("protocol", "ToolProtocolError", Exception), ("of_tomorrow", "ToolError", Exception),
         ]:
             def fail(value, kind=kind):
-                raise Exception("why", kind)
+                raise cases.Failure(kind, "why")
 
             self.host.functions["echo"] = fail
             with self.assertRaises(base) as caught:
@@ -550,6 +503,21 @@ class Tools(unittest.TestCase):
         self.assertEqual(self.host.frames, [])
         self.assertEqual((self.driver._listed, self.driver._made), (None, {}))
         self.assertEqual(self.tools.price("apple"), 1.25)
+
+    def test_the_programs_print_what_they_should(self):
+        flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+        for name, code, expected in cases.CASES:
+            with self.subTest(name):
+                boot(Host(*cases.TOOLS, **cases.FUNCTIONS))
+                printed = io.StringIO()
+                with contextlib.redirect_stdout(printed):
+                    program = compile(code, name, "exec", flags)
+                    scope = {"__name__": "__main__"}
+                    if program.co_flags & inspect.CO_COROUTINE:
+                        asyncio.run(eval(program, scope))
+                    else:
+                        exec(program, scope)
+                self.assertEqual(printed.getvalue(), expected)
 
     def test_no_two_files_of_the_driver_define_one_name(self):
         owner = {}
