@@ -140,11 +140,10 @@ class _Face:
                 f"{self.name}() takes {most} positional argument{'s'[:most != 1]} but {len(given)} were given"
             )
         arguments = dict(zip(order, given))
-        if named:
-            twice = arguments.keys() & named
-            if twice:
-                raise ToolArgumentError(f"{self.name}() got multiple values for argument {min(twice)!r}")
-            arguments.update(named)
+        for name in named:
+            if name in arguments:
+                raise ToolArgumentError(f"{self.name}() got multiple values for argument {name!r}")
+            arguments[name] = named[name]
         return arguments
 
 
@@ -233,7 +232,11 @@ def _search(query, limit=10):
 def _describe(*tools):
     """The declarations of tools, given by name or as functions, as Python text; of all when none is given."""
     names = [tool if isinstance(tool, str) else tool.__name__ for tool in tools]
-    return _ask(2, b"describe", "value", names=names or sorted(_list_tools()), language="python")
+    names = names or sorted(_list_tools())
+    texts = []
+    for start in range(0, len(names), _BATCH_MOST):
+        texts.append(_ask(2, b"describe", "value", names=names[start : start + _BATCH_MOST], language="python"))
+    return "\n".join(texts)
 
 
 def _practise_tools():

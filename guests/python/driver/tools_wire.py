@@ -154,10 +154,10 @@ def _read_answer(answer, version, number):
         raise ToolProtocolError("the host's answer is not JSON") from None
     if end != len(text) or type(value) is not dict:
         raise ToolProtocolError("the host's answer is not one object")
-    okay = value.get("ok")
-    if okay is False and value.get("id") is None:
-        raise _failure(value)  # the host could not read the frame so far
-    if value.get("v") != version or value.get("id") != number:
+    okay, told = value.get("ok"), value.get("id", 0)
+    if okay is False and (told is None or told == number):  # no id and version 1: the host could not read that far
+        raise _failure(value)
+    if value.get("v") != version or told != number:
         raise ToolProtocolError("the host's answer belongs to another frame")
     if okay is not True:
         raise _failure(value)

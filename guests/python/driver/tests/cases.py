@@ -69,6 +69,16 @@ _CASES = [
             print(back == value, type(back) is type(value), end=" ")
         print(tools.echo((1, 2)), tools.echo(bytearray(b"x")))
         """, "True True " * 15 + "[1, 2] b'x'\n"),
+    ("floats arrive to the last bit", """
+        import struct
+        from host import tools
+        number, floats = 1, [0.1, 1 / 3, 5e-324, 2.2250738585072014e-308, 1.7976931348623157e308, -123456789.12345679]
+        while len(floats) < 2000:
+            number = number * 6364136223846793005 + 1442695040888963407 & 0xFFFF_FFFF_FFFF_FFFF
+            if number >> 52 & 0x7FF != 0x7FF:
+                floats.append(struct.unpack("d", number.to_bytes(8, "little"))[0])
+        print(tools.echo(floats) == floats)
+        """, "True\n"),
     ("large values arrive", """
         from host import tools
         text, table = "x" * 100_000, [{"id": number, "name": f"item {number}"} for number in range(5000)]

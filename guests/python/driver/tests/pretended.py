@@ -43,6 +43,9 @@ class Host:
         if op == "batch":
             assert 1 <= len(more["calls"]) <= 1000
             return {"ok": True, "results": [self.call(**call) for call in more["calls"]]}
+        if op == "describe":
+            assert len(more["names"]) <= 1000
+            return {"ok": True, "value": f"{more['language']}: {', '.join(more['names'])}"}
         return {"ok": True, "value": [op, more]}
 
     def call(self, tool, args):

@@ -277,7 +277,7 @@ class Tools(unittest.TestCase):
             lambda f: b'{"v":1,"id":%d,"ok":false,"error":{"kind":1,"message":""}}' % f["id"],
             lambda f: b'{"v":1,"id":%d,"ok":true,"value":{"$bytes":"!"}}' % f["id"],
             lambda f: b'{"v":1,"id":%d,"ok":true,"value":{"$bytes":"","a":1}}' % f["id"],
-            lambda f: b'{"v":1,"id":null,"ok":false,"error":{"kind":"protocol","message":"bad"}}',
+            lambda f: b'{"v":1,"ok":false,"error":{"kind":"denied","message":"of no frame"}}',
             ConnectionRefusedError("no host"), OSError("fault"),
         ]:
             self.host.raw = raw
@@ -286,6 +286,14 @@ class Tools(unittest.TestCase):
         self.host.raw = lambda f: b' {"ok" : true, "value" : {"a": {"$bytes": "eA=="}}, "id":%d, "v":1 } ' % f["id"]
         self.host.raw = lambda f: b'{"ok" : true, "value" : {"a": {"$bytes": "eA=="}}, "id":%d, "v":1}' % f["id"]
         self.assertEqual(price("apple"), {"a": b"x"})
+
+    def test_a_frame_that_the_host_could_not_read_is_told_as_it_says(self):
+        for told in (b"null", b"%d"):
+            self.host.raw = lambda f: b'{"v":1,"id":%b,"ok":false,"error":{"kind":"protocol","message":"not so"}}' % (
+                told.replace(b"%d", b"%d" % f["id"])
+            )
+            with self.assertRaisesRegex(self.errors.ToolProtocolError, "not so"):
+                self.errors.tools_search("x")
 
     def test_a_malformed_list_is_a_protocol_error_and_is_asked_for_again(self):
         for tools in (b"1", b"[1]", b'[{"name":1}]', b'[{"name":"a"},{"name":"a"}]'):
@@ -434,9 +442,10 @@ class Tools(unittest.TestCase):
 
     def test_search_and_describe(self):
         self.assertEqual(self.tools.search("eggs", limit=3), ["search", {"query": "eggs", "limit": 3}])
-        described = self.tools.describe("price", self.tools.echo)
-        self.assertEqual(described, ["describe", {"names": ["price", "echo"], "language": "python"}])
-        self.assertEqual(self.tools.describe()[1]["names"], ["echo", "loose", "price"])
+        self.assertEqual(self.tools.describe("price", self.tools.echo), "python: price, echo")
+        self.assertEqual(self.tools.describe(), "python: echo, loose, price")
+        texts = self.tools.describe(*["echo"] * 1001).splitlines()
+        self.assertEqual([len(text.split(", ")) for text in texts], [1000, 1])
 
     def test_a_tool_wins_over_a_helper_of_its_name(self):
         self.assertEqual(self.tools.search("x")[0], "search")
