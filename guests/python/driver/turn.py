@@ -174,8 +174,9 @@ def _finish():
     except BaseException as error:
         _put_raised({}, error, None, _main)
     try:
-        # The tools stay, for those who call one as they go.
-        names = [name for name, value in _main.items() if name not in _base_names and value is not _bound.get(name)]
+        names = [name for name in _main if name not in _base_names]
+        if _bound:  # the tools stay, for those who call one as they go
+            names = [name for name in names if _main[name] is not _bound.get(name)]
         if names:
             # The order of module finalisation: private names first. Files are closed, so written.
             for name in names:

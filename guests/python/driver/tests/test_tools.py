@@ -507,6 +507,41 @@ class Tools(unittest.TestCase):
         numbers = [frame["id"] for frame in self.host.frames]
         self.assertEqual(len(set(numbers)), len(numbers))
 
+    def test_the_quick_look_and_the_thorough_one_agree(self):
+        import random
+
+        chance = random.Random(7)
+        scalars = [None, True, 0, 2**64 - 1, 2**64, -(2**63), -(2**63) - 1, 0.5, float("inf"), "x", "\ud800", b"x", 1j]
+
+        def make(depth):
+            kind = chance.randrange(8 if depth else 3)
+            if kind < 5:
+                return chance.choice(scalars[:8] if chance.random() < 0.97 else scalars)
+            if kind == 5:
+                return {chance.choice(("a", "b", "c", "$bytes" if depth == 1 else "d")): make(depth - 1) for _ in range(3)}
+            return (list, tuple)[kind - 6](make(depth - 1) for _ in range(3))
+
+        def listed(value):
+            if type(value) is dict:
+                return {key: listed(item) for key, item in value.items()}
+            return [listed(item) for item in value] if type(value) in (list, tuple) else value
+
+        sent = refused = 0
+        for _ in range(20_000):
+            value = {"a": make(6)}
+            try:
+                form = {"a": self.driver._json_form(value["a"], 60, ("a",))}
+            except self.errors.ToolArgumentError as error:
+                refused += 1
+                with self.assertRaises(self.errors.ToolArgumentError) as caught:
+                    self.driver._arguments_json(value)
+                self.assertEqual(str(caught.exception), str(error))
+                continue
+            sent += 1
+            written = self.driver._arguments_json(value)
+            self.assertEqual(json.loads(written), listed(form))
+        self.assertGreater(min(sent, refused), 500)
+
     def test_practice_leaves_nothing_behind(self):
         self.driver._practise_tools()
         self.assertEqual(self.host.frames, [])
