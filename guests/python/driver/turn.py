@@ -59,7 +59,7 @@ def turn(request):
         else:
             answer = b""
         error = value = None
-        if sys.stdout is not _out or sys.stderr is not _err or sys.stdin is not _in or _in_raw.touched:
+        if sys.stdout is not _out or sys.stderr is not _err or sys.stdin is not _in or _in_raw.touched or _out.line_buffering:
             _restore_streams()
         _out.flush()
         _err.flush()
@@ -151,6 +151,8 @@ def _read_head(request):
             _bind_tools()
         if "result_bytes" in options:
             _result_bytes = max(int(options["result_bytes"]), 256)
+        if "lines" in options:
+            _out.reconfigure(line_buffering=True)
         path = options.get("path0")
         if path is not None and sys.path[:1] != [path]:
             sys.path.insert(0, path)
