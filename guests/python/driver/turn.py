@@ -147,8 +147,6 @@ def _read_head(request):
             os.environ.update(options["env"])
         if options.get("tools"):  # they may be others than those that were listed
             _forget_tools()
-        if options.get("globals"):
-            _bind_tools()
         if "result_bytes" in options:
             _result_bytes = max(int(options["result_bytes"]), 256)
         if "lines" in options:
@@ -156,6 +154,8 @@ def _read_head(request):
         path = options.get("path0")
         if path is not None and sys.path[:1] != [path]:
             sys.path.insert(0, path)
+        if options.get("globals"):
+            _bind_tools()
     return source.decode(), name
 
 
