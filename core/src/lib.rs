@@ -67,3 +67,5 @@ pub mod fuzzing {
         crate::snapshot::snapshot_reader(bytes)
     }
 }
+
+pub use tools::declarations;

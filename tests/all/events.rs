@@ -186,7 +186,7 @@ fn a_followed_run_that_is_suspended_goes_on_with_its_events() {
     let results = vec![(calls[0].id, Ok("b".into()))];
     let events: Vec<_> = sandbox.resume_following(&token, results).unwrap().map(Result::unwrap).collect();
     let words: Vec<_> = events.iter().map(word).collect();
-    assert_eq!(words, ["result:1:ok", "out:b\n", "out:c\n", "ended:true"]);
+    assert_eq!(words, ["result:1:ok", "out:b\nc\n", "ended:true"]);
     assert_eq!(outcome(&events).stdout_text(), "a\nb\nc\n");
 }
 
