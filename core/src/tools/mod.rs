@@ -6,18 +6,25 @@
 
 mod call;
 mod declare;
-#[cfg_attr(not(test), allow(dead_code, unused_imports, reason = "used as soon as guests can call tools"))]
+#[allow(dead_code, unused_imports, reason = "used as soon as guests can call tools")]
 mod frame;
-#[cfg_attr(not(test), allow(dead_code, unused_imports, reason = "used as soon as guests can call tools"))]
+#[allow(dead_code, unused_imports, reason = "used as soon as guests can call tools")]
 mod number;
-#[cfg_attr(not(test), allow(dead_code, unused_imports, reason = "used as soon as guests can call tools"))]
+#[allow(dead_code, unused_imports, reason = "used as soon as guests can call tools")]
 mod pattern;
-#[cfg_attr(not(test), allow(dead_code, unused_imports, reason = "used as soon as guests can call tools"))]
+#[allow(dead_code, unused_imports, reason = "used as soon as guests can call tools")]
 mod quote;
-#[cfg_attr(not(test), allow(dead_code, unused_imports, reason = "used as soon as guests can call tools"))]
+#[allow(dead_code, unused_imports, reason = "used as soon as guests can call tools")]
+mod registry;
+#[allow(dead_code, unused_imports, reason = "used as soon as guests can call tools")]
 mod rules;
+#[allow(dead_code, unused_imports, reason = "used as soon as guests can call tools")]
+mod schema;
+#[allow(dead_code, unused_imports, reason = "used as soon as guests can call tools")]
+mod search;
+#[allow(dead_code, unused_imports, reason = "used as soon as guests can call tools")]
 mod tool;
 
 pub use call::{ToolCall, ToolError, ToolReply};
-pub use declare::Language;
+pub use declare::{Language, declarations};
 pub use tool::Tool;
