@@ -51,7 +51,7 @@ pub use policy::{Access, ArgumentRule, Clock, GuestPath, Mount, Policy, Seed, To
 pub use pool::{Pool, PoolBuilder, PoolMetrics, Pooled};
 pub use sandbox::{CancelHandle, Following, Program, Sandbox, SandboxBuilder};
 pub use snapshot::Snapshot;
-pub use tools::{Decision, Language, Tool, ToolCall, ToolError, ToolReply};
+pub use tools::{Decision, Language, Tool, ToolCall, ToolError, ToolReply, declarations};
 pub use wasi::Stdin;
 pub use wire::Key as SnapshotKey;
 
@@ -67,5 +67,3 @@ pub mod fuzzing {
         crate::snapshot::snapshot_reader(bytes)
     }
 }
-
-pub use tools::declarations;

@@ -14,6 +14,7 @@ mod pattern;
 mod quote;
 mod registry;
 mod rules;
+mod schema;
 mod search;
 mod start;
 mod tool;
