@@ -10,6 +10,7 @@ mod results;
 mod snapshots;
 mod threads;
 mod timing;
+mod tools;
 
 use crate::failure::Failure;
 use crate::report;
@@ -81,6 +82,9 @@ fn measure(effort: Effort) -> Result<Results, Failure> {
     snapshots::to_bytes(&guests, effort, &mut results)?;
     progress("two threads");
     threads::measure(&guests, effort, &mut results)?;
+    progress("calls of tools");
+    tools::one_call(&guests, effort, &mut results)?;
+    tools::at_once(&guests, effort, &mut results)?;
     progress("a small reactor");
     reactor::measure(&engine, effort, &mut results)?;
     progress("other reset paths");

@@ -19,6 +19,11 @@ impl Broker {
                 let message = format!("the request has {bytes} bytes, which is more than it may have");
                 ready(frame::error(VERSION, None, ToolErrorKind::TooLarge, &message))
             }
+            Request::Frame(bytes) if !self.afford(frame::parsed_bytes(&bytes)) => {
+                self.count_frame(ToolErrorKind::TooLarge, bytes.len() as u64);
+                let message = "the request does not fit into `host_bytes`";
+                ready(frame::error(VERSION, None, ToolErrorKind::TooLarge, message))
+            }
             Request::Frame(bytes) => match frame::parse(&bytes) {
                 Ok(frame) => self.open(frame, bytes.len() as u64),
                 Err(refused) => {
@@ -116,11 +121,24 @@ impl Broker {
                     .unwrap_or_else(|reason| frame::error(v, Some(id), reason.kind(), &reason.to_string()))
             }
         };
-        if self.host_bytes.reserve(answer.len() as u64).is_err() {
+        self.give_back();
+        if !self.afford(answer.len() as u64) {
             return frame::error(v, id, ToolErrorKind::TooLarge, "the answer does not fit into `host_bytes`");
         }
-        self.held = answer.len() as u64;
         answer
+    }
+
+    /// Reserves what the host is about to allocate, until [`give_back`](Broker::give_back).
+    fn afford(&mut self, bytes: u64) -> bool {
+        let fits = self.host_bytes.reserve(bytes).is_ok();
+        if fits {
+            self.held += bytes;
+        }
+        fits
+    }
+
+    pub(super) fn give_back(&mut self) {
+        self.host_bytes.release(std::mem::take(&mut self.held));
     }
 
     /// Counts a request that is no call.

@@ -46,7 +46,7 @@ pub(crate) struct Broker {
     made: Made,
     result_bytes: usize,
     host_bytes: Arc<Budget>,
-    /// What the last answer counts, until the next request.
+    /// What the request and its answer count, until the next request.
     held: u64,
     open: Option<Open>,
 }
@@ -117,7 +117,7 @@ impl Broker {
 
     /// Takes a request, which [`poll`](Broker::poll) then works on.
     pub(crate) fn ask(&mut self, request: Request) {
-        self.host_bytes.release(std::mem::take(&mut self.held));
+        self.give_back();
         self.open = Some(self.understand(request));
     }
 
@@ -257,6 +257,6 @@ impl Open {
 impl Drop for Broker {
     fn drop(&mut self) {
         self.stop(ToolErrorKind::Cancelled);
-        self.host_bytes.release(self.held);
+        self.give_back();
     }
 }

@@ -57,6 +57,15 @@ pub(super) struct Refused {
     pub(super) message: String,
 }
 
+/// At most how much the host allocates for a frame that is parsed: each value, and each name, has a comma, a
+/// colon or a bracket before it.
+pub(super) fn parsed_bytes(bytes: &[u8]) -> u64 {
+    /// A value, or a name and its place in a map, with what allocators add.
+    const EACH: u64 = 96;
+    let values = bytes.iter().filter(|byte| matches!(byte, b',' | b':' | b'[' | b'{')).count() as u64;
+    bytes.len() as u64 + EACH * (values + 1)
+}
+
 /// Reads one frame.
 pub(super) fn parse(bytes: &[u8]) -> Result<Frame, Refused> {
     let mut envelope = read::Envelope::default();
