@@ -12,6 +12,7 @@ const BALLAST: &str = "ballast = bytearray(b'\\x01') * (360 << 20)\n";
 
 /// The images.
 pub(super) struct Guests {
+    pub(super) engine: Engine,
     pub(super) python: Image,
     pub(super) pandas: Image,
     pub(super) small: Image,
@@ -26,7 +27,7 @@ impl Guests {
         let pandas = derive("bench-pandas", "import numpy, pandas as pd")?;
         let small = derive("bench-small", BUFFERS)?;
         let large = derive("bench-large", &format!("{BUFFERS}{BALLAST}"))?;
-        Ok(Guests { pandas, small, large, python })
+        Ok(Guests { engine: engine.clone(), pandas, small, large, python })
     }
 }
 
