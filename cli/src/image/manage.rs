@@ -74,8 +74,9 @@ pub(super) fn show(engine: &Engine, args: &ShowArgs) -> Result<u8, Failure> {
         report::print_json(image.info())?;
         return Ok(0);
     }
-    let ImageInfo { name, digest, bytes, path, language, .. } = image.info();
+    let ImageInfo { name, digest, bytes, path, language, baseline } = image.info();
     let mut text = format!("name      {name}\nlanguage  {language}\ndigest    {digest}\n");
+    text.push_str(&format!("processor {}\n", baseline.as_deref().unwrap_or("this very one")));
     text.push_str(&format!("size      {} ({} bytes)\npath      {}\n", report::size(*bytes), bytes, path.display()));
     if let Some(recipe) = Recipe::builtin(name) {
         let source = recipe.source();

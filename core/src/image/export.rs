@@ -1,10 +1,10 @@
 //! Exporting: the entries of an image in the cache become one archive.
 
-use super::archive::{self, Baseline, Description, Kind};
+use super::archive::{self, Description, Kind};
 use super::build::Reporter;
 use super::manifest::{self, FILES, LICENCES, MANIFEST, MEMORY, STATE};
 use super::{load, name};
-use crate::engine::{Digest, Engine, Sealed, create_private};
+use crate::engine::{Baseline, Digest, Engine, Sealed, create_private};
 use crate::error::{Error, Result};
 use crate::wire::Key;
 use std::ffi::OsString;
@@ -31,9 +31,9 @@ pub(super) fn export(
     let description = Description {
         name: name.to_owned(),
         image,
-        engine: manifest::fits(engine)?,
+        engine: manifest::made_by(engine, manifest.baseline)?,
         system: std::env::consts::OS.into(),
-        baseline: baseline(name)?,
+        baseline: manifest.baseline.map_or_else(|| baseline(name), Ok)?,
     };
 
     let unfinished = Unfinished::beside(to).map_err(Error::host_io(WRITING))?;
@@ -66,6 +66,7 @@ fn sources(sealed: &Sealed) -> Result<Vec<archive::Source<File>>, String> {
     sealed.files().map(source).collect()
 }
 
+/// What this machine has: code for its very CPU needs at least that.
 fn baseline(name: &str) -> Result<Baseline> {
     Baseline::of_this_machine().ok_or_else(|| Error::ImageMismatch {
         name: name.to_owned(),

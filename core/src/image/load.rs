@@ -39,7 +39,7 @@ pub(super) fn load_entry(
     let reactor = Reactor::link(code, &exports)?;
     sealed.touch();
     let warm = Warm { memory, globals, driver: manifest.driver };
-    let kind = Kind::Reactor(Box::new(super::Start { reactor, warm, wasi }));
+    let kind = Kind::Reactor(Box::new(super::Start { reactor, warm, wasi, made_by: manifest.engine }));
     let invocation = Invocation { argv0: manifest.argv0, scripts: manifest.scripts, env: manifest.env };
     Ok(Image { inner: Arc::new(Inner { engine: engine.clone(), info, kind, invocation, files }) })
 }
@@ -124,7 +124,7 @@ pub(super) fn open_entry(engine: &Engine, name: &str, digest: Digest) -> Result<
     }
     let manifest: Manifest =
         serde_json::from_reader(std::io::BufReader::new(file)).map_err(|error| damaged(error.to_string()))?;
-    if manifest.engine != engine.machine(Start::Image)?.fingerprint {
+    if !manifest.fits(engine)? {
         return Err(missing());
     }
     Ok((digest, sealed, manifest))
@@ -146,6 +146,7 @@ fn info(engine: &Engine, digest: Digest, sealed: &Sealed, manifest: &Manifest) -
         name: manifest.name.clone(),
         digest: digest.to_string(),
         language: manifest.language.clone(),
+        baseline: manifest.baseline.map(|baseline| baseline.to_string()),
         bytes: sealed.bytes() + code.map_or(0, |code| code.bytes()),
         path: engine.cache().map_or_else(PathBuf::new, |cache| cache.root().join(KIND).join(digest.to_string())),
     }

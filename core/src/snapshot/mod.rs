@@ -239,8 +239,10 @@ impl std::fmt::Debug for Snapshot {
 }
 
 fn origin(image: &Image) -> Result<Origin> {
-    let engine = image.engine().machine(crate::engine::Start::Image)?.fingerprint;
-    Ok(Origin { image: image.digest().ok_or_else(|| not_a_session(image))?, engine })
+    match (image.kind(), image.digest()) {
+        (Kind::Reactor(start), Some(digest)) => Ok(Origin { image: digest, engine: start.made_by }),
+        _ => Err(not_a_session(image)),
+    }
 }
 
 pub(crate) fn not_a_session(image: &Image) -> Error {
