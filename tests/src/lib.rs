@@ -12,4 +12,5 @@ pub mod census;
 pub mod cli;
 pub mod folders;
 pub mod guests;
+pub mod images;
 pub mod places;

@@ -13,6 +13,7 @@ mod machine;
 mod sealed;
 #[cfg(test)]
 mod tests;
+mod unfinished;
 
 pub(crate) use baseline::Baseline;
 pub(crate) use cache::Cache;
@@ -21,6 +22,7 @@ pub(crate) use code::Code;
 pub(crate) use digest::{Digest, Hasher};
 pub(crate) use machine::{Machine, Start};
 pub(crate) use sealed::{Sealed, create_private, write_private, write_private_sparse};
+pub(crate) use unfinished::{Unfinished, replace};
 
 use crate::error::{Error, Result};
 use crate::memory::{Finder, SlotPool, TrapHandlers};

@@ -227,11 +227,7 @@ fn open_nofollow(path: &Path) -> std::io::Result<File> {
 /// Replaces the record at once, so that a reader sees the old or the new one.
 fn write_record(folder: &Path, record: &Record) -> Result<()> {
     let text = serde_json::to_vec(record).map_err(|error| Error::Internal { reason: error.to_string() })?;
-    let temporary = folder.join(format!("{RECORD}.{}", std::process::id()));
-    let _ = fs::remove_file(&temporary);
-    write_private(&temporary, &text)
-        .and_then(|_| fs::rename(&temporary, folder.join(RECORD)))
-        .map_err(Error::host_io("writing the cache"))
+    super::replace(&folder.join(RECORD), &text).map_err(Error::host_io("writing the cache"))
 }
 
 fn facts(file: &File) -> Result<Facts> {

@@ -2,7 +2,7 @@
 
 use super::manifest::{FILES, KIND, MANIFEST, MEMORY, Manifest, STATE};
 use super::{Image, ImageFiles, ImageInfo, Inner, Invocation, Kind, files, name};
-use crate::engine::{Cache, Digest, Engine, Sealed, Start, write_private};
+use crate::engine::{Cache, Digest, Engine, Sealed, Start, replace};
 use crate::error::{Error, Result};
 use crate::guest::{Reactor, Warm};
 use crate::memory::MemoryImage;
@@ -95,12 +95,8 @@ pub(super) fn remove(engine: &Engine, name: &str) -> Result<()> {
 
 /// Lets `name` stand for an image, at once for all readers.
 pub(super) fn set_name(cache: &Cache, name: &str, digest: Digest, code: Digest) -> Result<()> {
-    let folder = cache.folder(NAMES)?;
-    let temporary = folder.join(format!(".{name}.{}", std::process::id()));
-    let _ = fs::remove_file(&temporary);
-    write_private(&temporary, format!("{digest}\n{code}\n").as_bytes())
-        .and_then(|_| fs::rename(&temporary, folder.join(name)))
-        .map_err(|error| cache.unwritable(&error.to_string()))
+    let place = cache.folder(NAMES)?.join(name);
+    replace(&place, format!("{digest}\n{code}\n").as_bytes()).map_err(|error| cache.unwritable(&error.to_string()))
 }
 
 /// The verified folder of an image that fits this engine.
