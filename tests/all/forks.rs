@@ -1,6 +1,6 @@
 //! Forks in large numbers: nothing leaks, thousands live at once, and every one costs the same.
 
-use sandcell::{Clock, Code, Engine, Image, Limits, Policy, Pool, Program, Sandbox};
+use sandcell::{Clock, Code, Engine, Image, Limits, Policy, Pool, Program, ResetChecks, Sandbox};
 use sandcell_tests::census::{self, Census, alone};
 use sandcell_tests::guests;
 
@@ -94,6 +94,7 @@ fn slots_are_restored_completely_whatever_python_did_in_them() {
         assert_eq!(clean.result, Some(serde_json::json!([])));
         let _ = sandbox.run(Program::code(programs[round % programs.len()])).unwrap();
     }
+    assert_eq!(engine.reset_checks(), ResetChecks { compared: 60, differed: 0 });
 }
 
 #[test]

@@ -66,6 +66,11 @@ impl Machines {
         }
     }
 
+    /// Where memories that start as an image come from, if one has been asked for.
+    pub(super) fn slots(&self) -> Option<&SlotPool> {
+        self.image.get()?.slots.as_ref()
+    }
+
     pub(super) fn baseline(&self) -> Option<Baseline> {
         self.settings.baseline
     }

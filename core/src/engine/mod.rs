@@ -89,6 +89,13 @@ impl Engine {
         Ok(slots.map(SlotPool::finder).unwrap_or_else(Finder::best).as_str())
     }
 
+    /// What [`EngineBuilder::verify_resets`] has found so far; nothing without it.
+    pub fn reset_checks(&self) -> ResetChecks {
+        let slots = self.inner.machines.slots();
+        let (compared, differed) = slots.map_or((0, 0), SlotPool::compared_and_differed);
+        ResetChecks { compared, differed }
+    }
+
     /// The wasmtime engine for guests that start in this way.
     ///
     /// # Errors
@@ -175,6 +182,15 @@ impl std::fmt::Debug for Engine {
     }
 }
 
+/// Memories of guests that were compared with their image before the next guest got them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ResetChecks {
+    /// How many were.
+    pub compared: u64,
+    /// How many differed and were not used again. Anything but 0 is a bug in sandcell.
+    pub differed: u64,
+}
+
 /// Settings of an [`Engine`] to be made.
 #[derive(Debug)]
 pub struct EngineBuilder {
@@ -229,7 +245,8 @@ impl EngineBuilder {
     }
 
     /// Compares all memory of a guest with its image before the next guest gets it, for debugging: a
-    /// difference is logged as an error and the memory is not used again.
+    /// difference is counted ([`Engine::reset_checks`]) and logged as an error, and the memory is not used
+    /// again.
     #[must_use]
     pub fn verify_resets(mut self, verify: bool) -> EngineBuilder {
         self.verify_resets = verify;
