@@ -108,7 +108,7 @@ print(tries)
 
 #[test]
 fn a_symlink_out_of_the_mount_is_refused_and_the_secret_stays_unread() {
-    let (_root, mount, outside) = mount_and_outside();
+    let (root, mount, outside) = mount_and_outside();
     symlink(outside.join("secret.txt"), mount.join("absolute")).unwrap();
     symlink("../outside/secret.txt", mount.join("relative")).unwrap();
     symlink(&outside, mount.join("folder")).unwrap();
@@ -131,7 +131,10 @@ for path in ('absolute', 'relative', 'folder/secret.txt', 'up/outside/secret.txt
         except OSError as error:
             assert error.errno in allowed(path), (path, error)
             refused += 1
-for path in ('folder/new', 'up/new', 'up/outside/new'):
+# Beyond `up` lies the guest's own root and nothing of the host: what is made there is the guest's.
+os.mkdir('/d/up/new')
+assert os.path.samefile('/d/up/new', '/new') and os.path.samefile('/d/up', '/')
+for path in ('folder/new', 'up/outside/new'):
     for act in (lambda: os.mkdir('/d/' + path), lambda: os.symlink('x', '/d/' + path), lambda: os.rename('/d/inside.txt', '/d/' + path),
                 lambda: os.link('/d/inside.txt', '/d/' + path), lambda: open('/d/' + path, 'w')):
         try: print('made', path, act())
@@ -141,12 +144,12 @@ for path in ('folder/new', 'up/new', 'up/outside/new'):
 print(refused)
 ";
     for (kind, policy) in mounts_of(&mount) {
-        let before = Snapshot::of(&outside);
+        let before = (Snapshot::of(&outside), Snapshot::of(root.path()));
         let outcome = python(policy, code);
         assert_eq!(outcome.stdout_text(), "52\n", "{kind}: {}", outcome.stderr_text());
         assert!(!outcome.stdout_text().contains(SECRET) && !outcome.stderr_text().contains(SECRET));
         assert!(outcome.denials.iter().any(|denial| denial.name == "/d/absolute"), "{:?}", outcome.denials);
-        assert_eq!(before, Snapshot::of(&outside), "{kind}");
+        assert_eq!(before, (Snapshot::of(&outside), Snapshot::of(root.path())), "{kind}");
         assert_eq!(fs::read(mount.join("inside.txt")).unwrap(), b"inside");
     }
 }

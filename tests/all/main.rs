@@ -8,6 +8,7 @@ mod cache;
 mod cases;
 mod cli;
 mod conformance;
+mod driver;
 mod endless;
 mod examples;
 mod forks;
