@@ -67,7 +67,7 @@ pub(crate) fn execute(args: ImageArgs) -> Result<u8, Failure> {
         ImageCommand::Export(args) => archive::export(&engine, &args),
         ImageCommand::Import(args) => archive::import(&engine, &args),
         ImageCommand::Remove(args) => manage::remove(&engine, &args),
-        ImageCommand::Gc(args) => manage::gc(&cache, &args),
+        ImageCommand::Gc(args) => manage::gc(&engine, &cache, &args),
     }
 }
 

@@ -113,6 +113,34 @@ fn files_and_folders_swapped_between_two_images_are_noticed() {
     check_small(&Small::prepare().build(&images::engine(&cache)).unwrap());
 }
 
+#[test]
+fn an_image_that_has_lost_its_name_is_swept_when_it_is_not_new_and_others_stay() {
+    let place = tempfile::tempdir().unwrap();
+    let cache = place.path().join("cache");
+    let small = Small::prepare();
+    let lower = Engine::builder().cache(sandcell::CacheDir::at(&cache)).cpu_baseline(baselines().0[0]).build().unwrap();
+    let old = small.build(&lower).unwrap();
+    let new = small.build(&images::engine(&cache)).unwrap();
+    assert_ne!(old.info().digest, new.info().digest);
+    let left = cache.join("images").join(format!(".building-{}", new.info().digest));
+    fs::create_dir(&left).unwrap();
+    fs::write(left.join("memory.bin"), "left by a killed builder").unwrap();
+    let count = |kind: &str| fs::read_dir(cache.join(kind)).unwrap().count();
+
+    assert_eq!(Image::sweep(&images::engine(&cache)).unwrap(), 24);
+    assert_eq!((count("images"), count("artifacts")), (2, 2));
+    let an_hour_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(3600);
+    for entry in fs::read_dir(cache.join("images")).unwrap() {
+        let record = fs::File::open(entry.unwrap().path().join("record.json")).unwrap();
+        record.set_modified(an_hour_ago).unwrap();
+    }
+    assert!(Image::sweep(&images::engine(&cache)).unwrap() > 100_000);
+    assert_eq!((count("images"), count("artifacts")), (1, 1));
+    check_small(&Image::load(&images::engine(&cache), "small").unwrap());
+    // Who has it goes on.
+    check_small(&old);
+}
+
 /// Named baselines that this machine has, the highest last, and one that it lacks.
 fn baselines() -> (Vec<&'static str>, &'static str) {
     let all = ["x86-64", "x86-64-v2", "x86-64-v3", "x86-64-v4", "aarch64"];

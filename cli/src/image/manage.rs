@@ -14,8 +14,9 @@ const GC_EXAMPLES: &str = "\
 Example:
   sandcell image gc
 
-The compiled code of images and modules is kept under a size cap by itself; this removes the
-fetched sources, which are needed again only to build an image anew.";
+The compiled code of images and modules is kept under a size cap by itself. This removes the fetched
+sources, which are needed again only to build an image anew, and images that have lost their name to
+another one, as far as they were not used in the last ten minutes.";
 
 /// List the images on this machine
 #[derive(Debug, Args)]
@@ -93,9 +94,9 @@ pub(super) fn remove(engine: &Engine, args: &RemoveArgs) -> Result<u8, Failure> 
     Ok(0)
 }
 
-pub(super) fn gc(cache: &CacheDir, args: &GcArgs) -> Result<u8, Failure> {
+pub(super) fn gc(engine: &Engine, cache: &CacheDir, args: &GcArgs) -> Result<u8, Failure> {
     let sources = fetch::sources_dir(cache);
-    let freed = folder_bytes(&sources);
+    let freed = folder_bytes(&sources) + Image::sweep(engine)?;
     fetch::remove_sources(cache)?;
     if args.json {
         report::print_json(&serde_json::json!({ "freed_bytes": freed }))?;

@@ -163,8 +163,13 @@ impl Sealed {
 /// When a sealed folder was last used, and how large its files are.
 pub(crate) fn last_use(folder: &Path) -> Option<(std::time::SystemTime, u64)> {
     let used = fs::metadata(folder.join(RECORD)).and_then(|found| found.modified()).ok()?;
-    let sizes = fs::read_dir(folder).ok()?.filter_map(|entry| Some(entry.ok()?.metadata().ok()?.len()));
-    Some((used, sizes.sum()))
+    Some((used, bytes_in(folder)))
+}
+
+/// How large the files of a folder are.
+pub(crate) fn bytes_in(folder: &Path) -> u64 {
+    let entries = fs::read_dir(folder).into_iter().flatten();
+    entries.filter_map(|entry| Some(entry.ok()?.metadata().ok()?.len())).sum()
 }
 
 /// Makes a new private file.

@@ -12,8 +12,11 @@ use std::fs;
 use std::io::Read as _;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 const NAMES: &str = "names";
+/// What was used since is kept: who has just built it may be about to give it its name.
+const UNUSED: Duration = Duration::from_secs(600);
 /// A manifest is some tens of kilobytes.
 const MAX_MANIFEST_BYTES: u64 = 1 << 20;
 
@@ -91,6 +94,24 @@ pub(super) fn remove(engine: &Engine, name: &str) -> Result<()> {
         engine.discard_code(code);
     }
     Ok(())
+}
+
+/// Removes the images that no name stands for any more, with their code if no other image has it.
+pub(super) fn sweep(engine: &Engine) -> Result<u64> {
+    let Some(cache) = engine.cache() else { return Ok(0) };
+    let mut code = Vec::new();
+    let images = cache.sweep(KIND, UNUSED, |digest| {
+        code.extend(open_entry(engine, "", digest).map(|(_, _, manifest)| manifest.code));
+    })?;
+    let left = cache.sweep(Engine::CODE.0, Duration::MAX, |_| ())?;
+    let mut freed = images + left;
+    for key in code.into_iter().filter(|key| !cache.is_pinned(*key)) {
+        if let Ok(Some(sealed)) = cache.open_entry(Engine::CODE.0, key) {
+            freed += sealed.bytes();
+            engine.discard_code(key);
+        }
+    }
+    Ok(freed)
 }
 
 /// Lets `name` stand for an image, at once for all readers.

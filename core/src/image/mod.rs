@@ -245,6 +245,16 @@ impl Image {
         load::remove(engine, name)
     }
 
+    /// Removes from the cache what nobody can load any more: images that another one of the same name has
+    /// replaced, and what builders left that were killed. Returns how many bytes that were. What was
+    /// used in the last ten minutes stays.
+    ///
+    /// # Errors
+    /// `cache_unwritable`, `host_io`.
+    pub fn sweep(engine: &Engine) -> Result<u64> {
+        load::sweep(engine)
+    }
+
     /// Hashes everything an image consists of, whatever its record says.
     ///
     /// # Errors
