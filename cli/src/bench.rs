@@ -27,8 +27,8 @@ Examples:
   sandcell bench --json
   sandcell bench --rounds 1000 --only tools --only batch
 
-The first run derives the images bench-small, bench-large, bench-pandas and bench-reactor, half a
-gigabyte on disk; `sandcell image remove` removes them. The two sides of each ratio are measured in turns, so that both
+The images bench-small, bench-large, bench-pandas and bench-reactor, half a gigabyte on disk, are made
+first and removed at the end. The two sides of each ratio are measured in turns, so that both
 see the same machine. A figure beyond its bound is reported and fails nothing.";
 
 /// Measure forks, sessions and snapshots on this machine

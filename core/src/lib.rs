@@ -39,7 +39,7 @@ mod wasi;
 mod wire;
 
 pub use code::{Class, Code};
-pub use engine::{CacheDir, Engine, EngineBuilder};
+pub use engine::{CacheDir, Engine, EngineBuilder, ResetChecks};
 pub use error::{Error, PoolCap, Result};
 pub use image::{Derivation, Image, ImageInfo, Progress, Recipe, Source, Stage, Trust};
 pub use limits::{LimitKey, Limits, Unit};

@@ -25,7 +25,7 @@ use crate::wasi::WasiState;
 use crate::wire::Key;
 use format::{Contents, Expect, Origin, PageRun, State};
 use parking_lot::Mutex;
-use std::io::{Read as _, Write as _};
+use std::io::Read as _;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -162,21 +162,14 @@ impl Snapshot {
         Ok(Snapshot::new(image, &Policy::new(), limits, captured))
     }
 
-    /// Writes the byte form into a file, which is there completely or not at all.
+    /// Writes the byte form into a file that only this user can read. It is there completely or not at
+    /// all; one that was there is replaced.
     ///
     /// # Errors
     /// As for [`to_bytes`](Snapshot::to_bytes), and `host_io`.
     pub fn save(&self, path: &Path, key: Option<&Key>) -> Result<()> {
         let bytes = self.to_bytes(key)?;
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let unfinished = path.with_file_name(format!(".{name}.{}.unfinished", std::process::id()));
-        let written = std::fs::File::create(&unfinished)
-            .and_then(|mut file| file.write_all(&bytes).and_then(|()| file.sync_all()))
-            .and_then(|()| std::fs::rename(&unfinished, path));
-        if written.is_err() {
-            let _ = std::fs::remove_file(&unfinished);
-        }
-        written.map_err(Error::host_io(format!("writing the snapshot {}", path.display())))
+        crate::engine::replace(path, &bytes).map_err(Error::host_io(format!("writing the snapshot {}", path.display())))
     }
 
     /// Reads a file written by [`save`](Snapshot::save).
@@ -254,8 +247,10 @@ impl std::fmt::Debug for Snapshot {
 }
 
 fn origin(image: &Image) -> Result<Origin> {
-    let engine = image.engine().machine(crate::engine::Start::Image)?.fingerprint;
-    Ok(Origin { image: image.digest().ok_or_else(|| not_a_session(image))?, engine })
+    match (image.kind(), image.digest()) {
+        (Kind::Reactor(start), Some(digest)) => Ok(Origin { image: digest, engine: start.made_by }),
+        _ => Err(not_a_session(image)),
+    }
 }
 
 pub(crate) fn not_a_session(image: &Image) -> Error {
