@@ -145,7 +145,13 @@ impl SuspendedCall {
 /// SHA-256 of arguments as compact JSON, in hexadecimal.
 pub(crate) fn arguments_sha256(arguments: &Map<String, Value>) -> String {
     let json = serde_json::to_vec(arguments).unwrap_or_default();
-    Sha256::digest(&json).iter().map(|byte| format!("{byte:02x}")).collect()
+    let mut text = String::with_capacity(64);
+    for byte in Sha256::digest(&json) {
+        for digit in [byte >> 4, byte & 15] {
+            text.push(char::from(b"0123456789abcdef"[usize::from(digit)]));
+        }
+    }
+    text
 }
 
 /// One call of a tool.
@@ -201,6 +207,11 @@ impl ToolRecord {
         self.counts.get(outcome.as_str()).copied().unwrap_or(0)
     }
 
+    /// Whether the next call is recorded one by one.
+    pub(crate) fn has_room(&self) -> bool {
+        self.calls.len() < ToolRecord::MAX_CALLS
+    }
+
     /// Adds a call. Beyond the bound it is only counted.
     pub(crate) fn add(&mut self, mut call: ToolCallRecord) {
         let count = match self.counts.get_mut(call.outcome.as_str()) {
@@ -208,7 +219,7 @@ impl ToolRecord {
             None => self.counts.entry(call.outcome.as_str().to_owned()).or_default(),
         };
         *count += 1;
-        if self.calls.len() < ToolRecord::MAX_CALLS {
+        if self.has_room() {
             cut(&mut call.tool, ToolRecord::MAX_NAME);
             if let Some(detail) = &mut call.detail {
                 cut(detail, ToolRecord::MAX_DETAIL);
