@@ -196,6 +196,50 @@ fn forks_keep_the_tools_and_bytes_of_a_snapshot_bring_none() {
     assert_eq!(printed(&mut other, "print(sorted(tools), tools.echo(a=1))"), "['echo'] {'a': 1}\n");
 }
 
+/// Where the stack of whoever calls this is.
+fn stack_address() -> usize {
+    let here = 0u8;
+    (&raw const here).addr()
+}
+
+#[test]
+fn tools_gates_and_futures_run_on_the_stack_of_whoever_drives_the_run() {
+    let seen = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let (one, two, three) = (Arc::clone(&seen), Arc::clone(&seen), Arc::clone(&seen));
+    let inline = Tool::new("inline", move |_| {
+        one.lock().unwrap().push(stack_address());
+        Ok(0.into())
+    });
+    let later = Tool::asynchronous("later", move |_| {
+        let two = Arc::clone(&two);
+        async move {
+            two.lock().unwrap().push(stack_address());
+            Ok(0.into())
+        }
+    });
+    let gate = move |_: &ToolCall| {
+        three.lock().unwrap().push(stack_address());
+        Decision::Allow
+    };
+    let mut sandbox = Sandbox::builder(guests::python()).tools([inline, later]).gate(gate).build().unwrap();
+    printed(&mut sandbox, "from host import tools; tools.inline(); tools.later()");
+    let here = stack_address();
+    let seen = seen.lock().unwrap();
+    assert_eq!(seen.len(), 4);
+    // A test's thread has 2 MiB; a guest's fiber is elsewhere.
+    assert!(seen.iter().all(|address| address.abs_diff(here) < 2 << 20), "{seen:x?} {here:x}");
+}
+
+#[test]
+fn a_pool_hands_its_tools_to_every_sandbox() {
+    let prototype = Sandbox::builder(guests::python()).tool(price());
+    let pool = sandcell::Pool::builder(prototype).max_sandboxes(3).max_host_bytes(8 << 30).build().unwrap();
+    for _ in 0..4 {
+        let mut sandbox = pool.acquire().unwrap();
+        assert_eq!(printed(&mut sandbox, "from host import tools; print(tools.price('apple'))"), "1.25\n");
+    }
+}
+
 #[test]
 fn the_errors_kinds_are_those_of_the_protocol() {
     let names: Vec<_> = ToolErrorKind::ALL.map(ToolErrorKind::as_str).to_vec();

@@ -8,7 +8,7 @@ use crate::image::{Image, Kind};
 use crate::limits::{Budget, LimitKey, Limits};
 use crate::policy::Policy;
 use crate::snapshot::Snapshot;
-use crate::tools::{Decision, Gate, Tool, ToolCall, Toolbox};
+use crate::tools::{Decision, Gate, Threads, Tool, ToolCall, Toolbox};
 use crate::vfs::{self, MountPoint, Quota, Take, Vfs};
 use crate::wasi::{self, Clock, Grants, Interrupt, Stdin, WasiCtx};
 use std::sync::Arc;
@@ -106,6 +106,16 @@ impl SandboxBuilder {
         self
     }
 
+    /// Does now what every sandbox made from this would do again: compiles schemas and rules of tools.
+    ///
+    /// # Errors
+    /// `tool_invalid`, `tool_policy_invalid`.
+    pub(crate) fn with_tools_ready(mut self) -> Result<SandboxBuilder> {
+        let (tools, gate) = (std::mem::take(&mut self.tools), self.gate.take());
+        self.toolbox = toolbox_of(self.toolbox.take(), tools, &self.policy, gate)?;
+        Ok(self)
+    }
+
     /// Makes the sandbox: opens the host folders of its mounts and joins the file tree. For an
     /// interpreter it also forks the image's guest.
     ///
@@ -117,10 +127,7 @@ impl SandboxBuilder {
     pub fn build(self) -> Result<Sandbox> {
         let SandboxBuilder { origin, policy, limits, reseed, guest_turns, tools, gate, toolbox } = self;
         check_environment(&policy)?;
-        let toolbox = match toolbox {
-            Some(toolbox) if tools.is_empty() && gate.is_none() => Some(toolbox),
-            _ => Toolbox::new(tools, &policy.tools, gate)?,
-        };
+        let toolbox = toolbox_of(toolbox, tools, &policy, gate)?;
         let mounts = vfs::mount_points(&policy.mounts)?;
         let image = match &origin {
             Origin::Image(image) => image.clone(),
@@ -171,7 +178,31 @@ impl SandboxBuilder {
             }
         };
         let cancel = CancelHandle::new();
-        Ok(Sandbox { image, policy, limits, host_bytes, clock, task: None, body, cancel, toolbox })
+        Ok(Sandbox {
+            image,
+            policy,
+            limits,
+            host_bytes,
+            clock,
+            task: None,
+            body,
+            cancel,
+            toolbox,
+            tool_threads: Threads::default(),
+        })
+    }
+}
+
+/// The tools that were handed over, or those that were ready before.
+fn toolbox_of(
+    ready: Option<Arc<Toolbox>>,
+    tools: Vec<Tool>,
+    policy: &Policy,
+    gate: Option<Gate>,
+) -> Result<Option<Arc<Toolbox>>> {
+    match ready {
+        Some(toolbox) if tools.is_empty() && gate.is_none() => Ok(Some(toolbox)),
+        _ => Toolbox::new(tools, &policy.tools, gate),
     }
 }
 

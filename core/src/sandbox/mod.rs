@@ -26,7 +26,7 @@ use crate::outcome::{FilesDiff, Outcome};
 use crate::policy::{GuestPath, Policy};
 use crate::snapshot::{self, Snapshot};
 use crate::store::block_on;
-use crate::tools::{ToolError, Toolbox};
+use crate::tools::{Threads, ToolError, Toolbox};
 use crate::vfs::{self, Vfs};
 use crate::wasi::Clock;
 use run::Manner;
@@ -72,6 +72,7 @@ pub struct Sandbox {
     body: Body,
     cancel: CancelHandle,
     toolbox: Option<Arc<Toolbox>>,
+    tool_threads: Threads,
 }
 
 /// What the image's kind makes of a sandbox.

@@ -118,10 +118,15 @@ impl Sandbox {
         let interrupt = Interrupt::with_host_wait(time(LimitKey::DeadlineMs), time(LimitKey::HostWaitMs));
         let outlet = manner.followed.then(|| Arc::new(Outlet::new(Arc::clone(&self.host_bytes))));
         let desk = self.toolbox.as_ref().map(|_| Arc::new(Desk::new(limits, Arc::clone(&self.host_bytes))));
-        let broker = self
-            .toolbox
-            .as_ref()
-            .map(|toolbox| Broker::new(Arc::clone(toolbox), limits, Arc::clone(&self.host_bytes), outlet.clone()));
+        let broker = self.toolbox.as_ref().map(|toolbox| {
+            Broker::new(
+                Arc::clone(toolbox),
+                self.tool_threads.clone(),
+                limits,
+                Arc::clone(&self.host_bytes),
+                outlet.clone(),
+            )
+        });
         let record = broker.as_ref().map(Broker::record);
         (Shared { interrupt: Arc::new(interrupt), desk, outlet, record, abandoned: Arc::default() }, broker)
     }

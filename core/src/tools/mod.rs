@@ -17,6 +17,7 @@ mod rules;
 mod schema;
 mod search;
 mod start;
+mod threads;
 mod tool;
 mod toolbox;
 
@@ -25,5 +26,6 @@ pub use call::{ToolCall, ToolError, ToolReply};
 pub use declare::{Language, declarations};
 pub use gate::Decision;
 pub(crate) use gate::Gate;
+pub(crate) use threads::Threads;
 pub use tool::Tool;
 pub(crate) use toolbox::Toolbox;

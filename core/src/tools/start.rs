@@ -1,8 +1,8 @@
 //! Calling a tool's function, so that nothing it does reaches further than its call.
 
 use super::call::{ToolCall, ToolError};
+use super::threads::Threads;
 use super::tool::{Function, Reply, Tool};
-use super::toolbox::Toolbox;
 use crate::outcome::ToolErrorKind;
 use futures_channel::oneshot;
 use futures_timer::Delay;
@@ -24,7 +24,7 @@ pub(super) enum Started {
 }
 
 /// Calls `tool`; `place` comes back with the reply.
-pub(super) fn start(tool: &Tool, toolbox: &Toolbox, call: ToolCall, place: usize) -> Started {
+pub(super) fn start(tool: &Tool, threads: &Threads, call: ToolCall, place: usize) -> Started {
     let name = tool.name().to_owned();
     let work: Pin<Box<dyn Future<Output = Reply> + Send>> = match &tool.function {
         Function::Suspending => return Started::Suspended,
@@ -37,7 +37,7 @@ pub(super) fn start(tool: &Tool, toolbox: &Toolbox, call: ToolCall, place: usize
             Err(panic) => return Started::Replied(Err(panicked(panic.as_ref()))),
         },
         Function::Blocking(function) => {
-            let Some(thread_place) = toolbox.thread() else {
+            let Some(thread_place) = threads.take() else {
                 return Started::Replied(Err(ToolError::new("too many calls of blocking tools have not returned")));
             };
             let (sender, receiver) = oneshot::channel();

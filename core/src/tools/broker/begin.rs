@@ -73,7 +73,7 @@ impl Broker {
         }
         // Kept for a reply that says "pending".
         let arguments = call.arguments.clone();
-        match start(&registered.tool, &toolbox, call, place) {
+        match start(&registered.tool, &self.threads, call, place) {
             Started::Replied(reply) => self.replied(info, arguments, reply),
             Started::Suspended => Place::Suspended(info, arguments),
             Started::Running(running) => {

@@ -9,6 +9,7 @@ mod begin;
 use super::call::{ToolError, ToolReply};
 use super::frame::CallFrame;
 use super::start::Running;
+use super::threads::Threads;
 use super::toolbox::Toolbox;
 use crate::limits::{Budget, LimitKey, Limits};
 use crate::outcome::{CallOutcome, Event, SuspendedCall, ToolCallRecord, ToolErrorKind, ToolRecord};
@@ -41,6 +42,7 @@ type Refusal = (ToolErrorKind, String);
 /// The tools of one run.
 pub(crate) struct Broker {
     toolbox: Arc<Toolbox>,
+    threads: Threads,
     outlet: Option<Arc<Outlet>>,
     record: Arc<Mutex<ToolRecord>>,
     made: Made,
@@ -107,13 +109,14 @@ struct Info {
 impl Broker {
     pub(crate) fn new(
         toolbox: Arc<Toolbox>,
+        threads: Threads,
         limits: &Limits,
         host_bytes: Arc<Budget>,
         outlet: Option<Arc<Outlet>>,
     ) -> Broker {
         let made = Made { most: limits.value(LimitKey::HostCalls), all: 0, by_tool: BTreeMap::new() };
         let result_bytes = usize::try_from(limits.value(LimitKey::HostResultBytes)).unwrap_or(usize::MAX);
-        Broker { toolbox, outlet, record: Arc::default(), made, result_bytes, host_bytes, held: 0, open: None }
+        Broker { toolbox, threads, outlet, record: Arc::default(), made, result_bytes, host_bytes, held: 0, open: None }
     }
 
     /// What is known of the calls, for the outcome.
