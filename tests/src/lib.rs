@@ -14,3 +14,8 @@ pub mod folders;
 pub mod guests;
 pub mod places;
 pub mod toolbox;
+
+/// The examples of docs/tools.md are tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/tools.md")]
+pub struct PageAboutTools;
