@@ -5,8 +5,8 @@
 #![allow(clippy::print_stdout, reason = "an example shows what it does")]
 
 use sandcell::{
-    ArgumentRule, CallOutcome, Engine, Image, Outcome, Policy, Program, Sandbox, Status, SuspendedCall, Tool, ToolError,
-    ToolErrorKind, ToolPolicy, ToolRule,
+    ArgumentRule, CallOutcome, Engine, Image, Outcome, Policy, Program, Sandbox, Status, SuspendedCall, Tool,
+    ToolError, ToolErrorKind, ToolPolicy, ToolRule,
 };
 use serde_json::{Value, json};
 use std::error::Error;
