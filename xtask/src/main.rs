@@ -14,7 +14,7 @@ mod unsafety;
 
 use cargo::{cargo, examples, run, sandcell};
 use clap::{Parser, Subcommand};
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 use steps::Steps;
 
 /// Sets up, generates, builds, tests and benches sandcell.
@@ -95,6 +95,7 @@ fn test(fast: bool) -> Result<(), String> {
     steps.step("one build of wasmtime", graph::check);
     steps.step("unsafe in its rooms", unsafety::check);
     steps.step("tests of guarantees", guarantees::check);
+    steps.step("driver of Python", driver);
     steps.step("build", || run(&mut cargo(&["build", "--release", "--workspace"])));
     steps.step("generated pages", || docs::docs(true));
     steps.step("images", images);
@@ -110,6 +111,12 @@ fn test(fast: bool) -> Result<(), String> {
         run(&mut tests)
     });
     steps.summary()
+}
+
+/// The unit tests of the code that serves Python guests, on the Python of this machine.
+fn driver() -> Result<(), String> {
+    let tests = ["-m", "unittest", "discover", "-s", "guests/python/driver/tests"];
+    run(Command::new("python3").args(tests).current_dir(source::root()).env("PYTHONDONTWRITEBYTECODE", "1"))
 }
 
 /// Builds the `sandcell` command, with cargo's own progress.
