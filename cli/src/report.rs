@@ -189,6 +189,7 @@ mod tests {
             artifacts: Vec::new(),
             files: sandcell::FilesDiff::default(),
             denials: Vec::new(),
+            tool_calls: sandcell::ToolRecord::default(),
             usage: Usage::default(),
             hint: hint.to_owned(),
         }

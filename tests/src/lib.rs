@@ -13,3 +13,4 @@ pub mod cli;
 pub mod folders;
 pub mod guests;
 pub mod places;
+pub mod toolbox;

@@ -19,6 +19,7 @@ use crate::limits::{LimitKey, Limits};
 use crate::memory::MemoryImage;
 use crate::policy::Policy;
 use crate::sandbox::{Sandbox, SandboxBuilder};
+use crate::tools::Toolbox;
 use crate::vfs::Caps;
 use crate::wasi::WasiState;
 use crate::wire::Key;
@@ -49,6 +50,8 @@ struct Inner {
     policy: Policy,
     limits: Limits,
     captured: Captured,
+    /// The tools that forks in this process are handed; no part of the byte form.
+    toolbox: Option<Arc<Toolbox>>,
     /// The whole memory, made when the first fork needs it.
     memory: Mutex<Option<Arc<MemoryImage>>>,
 }
@@ -56,11 +59,23 @@ struct Inner {
 impl Snapshot {
     pub(crate) fn new(image: &Image, policy: &Policy, limits: &Limits, captured: Captured) -> Snapshot {
         let (image, policy, limits) = (image.clone(), policy.clone(), limits.clone());
-        Snapshot { inner: Arc::new(Inner { image, policy, limits, captured, memory: Mutex::default() }) }
+        Snapshot { inner: Arc::new(Inner { image, policy, limits, captured, toolbox: None, memory: Mutex::default() }) }
     }
 
-    /// A new sandbox that starts from it, with the policy and the limits of the one it was taken
-    /// of; host folders are opened anew.
+    /// Its forks get these tools. Only for one that nobody else holds yet.
+    pub(crate) fn with_tools(mut self, toolbox: Option<Arc<Toolbox>>) -> Snapshot {
+        if let Some(inner) = Arc::get_mut(&mut self.inner) {
+            inner.toolbox = toolbox;
+        }
+        self
+    }
+
+    pub(crate) fn toolbox(&self) -> Option<Arc<Toolbox>> {
+        self.inner.toolbox.clone()
+    }
+
+    /// A new sandbox that starts from it, with the policy, the limits and the tools of the one it was
+    /// taken of; host folders are opened anew. A snapshot that was read from bytes has no tools.
     ///
     /// # Errors
     /// As for [`SandboxBuilder::build`].

@@ -11,7 +11,7 @@ import subprocess
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-FILES = ("streams", "guards", "seeds", "answer", "split", "turn")
+FILES = ("streams", "guards", "seeds", "answer", "split", "tools_wire", "tools_schema", "tools", "tools_aio", "turn")
 
 # Runs in the guest: makes the driver as the host does, then the turns, with NULs between their outputs.
 BOOT = """
