@@ -21,6 +21,8 @@
 
 mod client;
 mod error;
+mod server;
 
 pub use client::{Process, Remote, Server, ServerPlace, Servers};
 pub use error::{Error, Fault};
+pub use server::{Offer, serve_stdio};

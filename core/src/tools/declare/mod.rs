@@ -24,4 +24,6 @@ impl Language {
     }
 }
 
-pub(super) fn declarations(_: &[super::Tool], _: Language) -> String { String::new() }
+pub(super) fn declarations(_: &[super::Tool], _: Language) -> String {
+    String::new()
+}
