@@ -44,14 +44,14 @@ pub use error::{Error, PoolCap, Result};
 pub use image::{Derivation, Image, ImageInfo, Progress, Recipe, Source, Stage, Trust};
 pub use limits::{LimitKey, Limits, Unit};
 pub use outcome::{
-    Artifact, CallOutcome, Denial, Event, FileChange, FilesDiff, Outcome, Status, Stream, SuspendedCall,
-    ToolCallRecord, ToolErrorKind, ToolRecord, TrapReason, Usage,
+    Artifact, CallOutcome, Denial, Event, FileChange, FilesDiff, Outcome, Status, Stream, SuspendedCall, ToolCallRecord,
+    ToolErrorKind, ToolRecord, TrapReason, Usage,
 };
 pub use policy::{Access, ArgumentRule, Clock, GuestPath, Mount, Policy, Seed, ToolPolicy, ToolRule};
 pub use pool::{Pool, PoolBuilder, PoolMetrics, Pooled};
 pub use sandbox::{CancelHandle, Following, Program, Sandbox, SandboxBuilder};
 pub use snapshot::Snapshot;
-pub use tools::{Decision, Language, Tool, ToolCall, ToolError, ToolReply};
+pub use tools::{Decision, Language, Tool, ToolCall, ToolError, ToolReply, declarations};
 pub use wasi::Stdin;
 pub use wire::Key as SnapshotKey;
 

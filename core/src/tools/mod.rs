@@ -14,6 +14,7 @@ mod pattern;
 mod quote;
 mod registry;
 mod rules;
+mod schema;
 mod search;
 mod start;
 mod tool;
@@ -21,7 +22,7 @@ mod toolbox;
 
 pub(crate) use broker::{Broker, CallResult, Request};
 pub use call::{ToolCall, ToolError, ToolReply};
-pub use declare::Language;
+pub use declare::{Language, declarations};
 pub use gate::Decision;
 pub(crate) use gate::Gate;
 pub use tool::Tool;

@@ -30,7 +30,7 @@ impl Toolbox {
     /// `tool_invalid`, `tool_policy_invalid`.
     pub(crate) fn new(tools: Vec<Tool>, policy: &ToolPolicy, gate: Option<Gate>) -> Result<Option<Arc<Toolbox>>> {
         let registry = Registry::new(tools)?;
-        let rules = Rules::compile(policy, registry.names())?;
+        let rules = Rules::compile(policy, registry.faces().map(|face| face.name.as_str()))?;
         if registry.is_empty() {
             return Ok(None);
         }

@@ -6,7 +6,7 @@ use crate::outcome::{CallOutcome, ToolCallRecord, ToolErrorKind};
 use crate::tools::call::ToolError;
 use crate::tools::frame::{self, Frame};
 use crate::tools::{declare, search};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// The version of answers to what could not be read.
 const VERSION: u8 = 1;
@@ -32,23 +32,26 @@ impl Broker {
     fn open(&self, frame: Frame, request_bytes: u64) -> Open {
         let Frame { v, id, request } = frame;
         let toolbox = &self.toolbox;
-        let allowed = || toolbox.registry.tools().filter(|tool| toolbox.rules.allows(tool.name()));
+        let allowed = || toolbox.registry.faces().filter(|face| toolbox.rules.allows(&face.name));
         let answer = match request {
             frame::Request::Call(call) => return Open::of(Form::Call { v, id }, request_bytes, vec![call]),
             frame::Request::Batch(calls) => return Open::of(Form::Batch { v, id }, request_bytes, calls),
-            frame::Request::List => frame::tools(v, id, allowed().map(|tool| &tool.face), self.result_bytes),
+            frame::Request::List => frame::tools(v, id, allowed(), self.result_bytes),
             frame::Request::Search { query, limit } => {
-                frame::value(v, id, &search::search(allowed(), &query, limit), self.result_bytes)
+                let found = search::search(allowed(), &query, limit);
+                let found = found.into_iter().map(|face| json!({"name": face.name, "description": search::summary(face)}));
+                frame::value(v, id, &found.collect(), self.result_bytes)
             }
             frame::Request::Describe { names, language } => {
                 let mut tools = Vec::new();
                 for name in &names {
-                    let Some(tool) = allowed().find(|tool| tool.name() == name) else {
+                    let found = toolbox.registry.find(name).filter(|_| toolbox.rules.allows(name));
+                    let Some(registered) = found else {
                         return ready(frame::error(v, Some(id), ToolErrorKind::UnknownTool, &unknown(name)));
                     };
-                    tools.push(tool.clone());
+                    tools.push(registered.tool.clone());
                 }
-                frame::value(v, id, &Value::String(declare::declarations(&tools, language)), self.result_bytes)
+                frame::value(v, id, &declare::declarations(&tools, language).into(), self.result_bytes)
             }
         };
         ready(answer.unwrap_or_else(|reason| frame::error(v, Some(id), reason.kind(), &reason.to_string())))

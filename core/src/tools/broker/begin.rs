@@ -39,7 +39,7 @@ impl Broker {
             return self.refuse(info, ToolErrorKind::BudgetExceeded, message, Some("host_calls"));
         }
         let toolbox = Arc::clone(&self.toolbox);
-        let Some(tool) = toolbox.registry.find(&info.tool) else {
+        let Some(registered) = toolbox.registry.find(&info.tool) else {
             let message = unknown(&info.tool);
             return self.refuse(info, ToolErrorKind::UnknownTool, message, None);
         };
@@ -62,7 +62,7 @@ impl Broker {
         if let Err(Refused { kind, message, rule }) = self.judge(&call) {
             return self.refuse(info, kind, message, rule.as_deref());
         }
-        if let Err(message) = toolbox.registry.check(tool.name(), &call.arguments) {
+        if let Err(message) = registered.schema.check(&call.arguments) {
             return self.refuse(info, ToolErrorKind::InvalidArguments, message, None);
         }
         self.tell(|| Event::ToolCall { id: call.id, tool: call.tool.clone(), arguments: call.arguments.clone() });
@@ -71,7 +71,7 @@ impl Broker {
         }
         // Kept for a reply that says "pending".
         let arguments = call.arguments.clone();
-        match start(tool, &toolbox, call, place) {
+        match start(&registered.tool, &toolbox, call, place) {
             Started::Replied(reply) => self.replied(info, arguments, reply),
             Started::Suspended => Place::Suspended(info, arguments),
             Started::Running(running) => {
@@ -105,12 +105,7 @@ impl Broker {
         })
     }
 
-    pub(super) fn replied(
-        &mut self,
-        info: Info,
-        arguments: Map<String, Value>,
-        reply: Result<ToolReply, ToolError>,
-    ) -> Place {
+    pub(super) fn replied(&mut self, info: Info, arguments: Map<String, Value>, reply: Result<ToolReply, ToolError>) -> Place {
         match reply {
             Ok(ToolReply::Pending) => Place::Suspended(info, arguments),
             Ok(ToolReply::Value(value)) => Place::Done(self.done(info, value)),

@@ -159,6 +159,8 @@ impl Capped {
                 }
                 self.text("}")
             }
+            // Looking for what needs an escape would take long, and cannot make it shorter.
+            Value::String(text) if text.len() > self.room() => Err(Unsendable::TooLarge),
             scalar => self.scalar(scalar),
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! Reading is strict: UTF-8, no duplicate keys, no unknown fields, bounded depth, no lone surrogates,
 //! bytes in strict base64. The caller judges a frame's size before it is read. A parsed frame takes
-//! up to about 45 times its size while it is held, for instance when it is one list of digits.
+//! up to about 75 times its size while it is held, for instance when it is one list of digits.
 
 mod answer;
 mod bytes;
