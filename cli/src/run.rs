@@ -4,10 +4,7 @@ use crate::failure::{Failure, INTERRUPTED};
 use crate::grants::{self, Grants};
 use crate::report;
 use clap::{ArgGroup, Args};
-use sandcell::{
-    CancelHandle, Clock, Engine, Error, Image, LimitKey, Limits, Mount, Outcome, Policy, Program, Sandbox, Status,
-    Stdin,
-};
+use sandcell::{CancelHandle, Engine, Image, LimitKey, Limits, Outcome, Program, Sandbox, Status, Stdin};
 use std::fs::File;
 use std::io::Read as _;
 use std::os::fd::AsFd as _;

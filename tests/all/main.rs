@@ -15,6 +15,7 @@ mod forks;
 mod isolation;
 mod leaks;
 mod limits;
+mod mcp;
 mod python;
 mod sessions;
 mod signals;

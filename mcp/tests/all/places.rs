@@ -35,3 +35,11 @@ pub(crate) fn call(servers: &Servers, tool: &str, arguments: Value) -> Result<Va
         format!("{}: {message}", error.kind())
     })
 }
+
+/// A program of others that `cargo xtask servers` has installed.
+pub(crate) fn installed(path: &str) -> PathBuf {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("target/mcp-servers");
+    let path = folder.join(path);
+    assert!(path.exists(), "{} is missing: run `cargo xtask servers`", path.display());
+    path
+}
