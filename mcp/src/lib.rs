@@ -26,3 +26,8 @@ mod server;
 pub use client::{Process, Remote, Server, ServerPlace, Servers};
 pub use error::{Error, Fault};
 pub use server::{Offer, serve_stdio};
+
+/// The program of docs/mcp.md compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/mcp.md")]
+pub struct Docs;
