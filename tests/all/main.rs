@@ -18,6 +18,7 @@ mod isolation;
 mod killed;
 mod leaks;
 mod limits;
+mod mcp;
 mod python;
 mod sessions;
 mod signals;

@@ -8,6 +8,7 @@ mod cargo;
 mod docs;
 mod graph;
 mod guarantees;
+mod servers;
 mod source;
 mod steps;
 mod unsafety;
@@ -31,6 +32,8 @@ enum Task {
     Demo,
     /// Fetch what is pinned and build every image that the tests need
     Images,
+    /// Install the MCP servers that the tests talk to
+    Servers,
     /// Check and test everything
     Test {
         /// Leave out clippy and the documentation, which need a second pass over all dependencies
@@ -55,6 +58,7 @@ fn main() -> ExitCode {
     let done = match Cli::parse().task {
         Task::Demo => demo(),
         Task::Images => images(),
+        Task::Servers => servers::install(),
         Task::Test { fast } => test(fast),
         Task::Docs { check } => build_command().and_then(|()| docs::docs(check)),
         Task::Bench { json } => bench(json),
@@ -99,6 +103,7 @@ fn test(fast: bool) -> Result<(), String> {
     steps.step("build", || run(&mut cargo(&["build", "--release", "--workspace"])));
     steps.step("generated pages", || docs::docs(true));
     steps.step("images", images);
+    steps.step("MCP servers", servers::install);
     steps.step("tests", || {
         let mut tests = cargo(&["test", "--release", "--workspace", "--no-fail-fast"]);
         match source::shared() {
