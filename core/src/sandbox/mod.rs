@@ -104,7 +104,15 @@ impl Sandbox {
     /// # Errors
     /// As for [`run`](Sandbox::run).
     pub fn run_to_end(&mut self, program: Program) -> Result<Outcome> {
-        block_on(run::run(self, program, true))
+        block_on(self.run_to_end_async(program))
+    }
+
+    /// The same without blocking the thread, as [`run_async`](Sandbox::run_async) does it.
+    ///
+    /// # Errors
+    /// As for [`run`](Sandbox::run).
+    pub async fn run_to_end_async(&mut self, program: Program) -> Result<Outcome> {
+        run::run(self, program, true).await
     }
 
     /// Ends the session as its interpreter would: exit handlers run, and files that were left open are
@@ -114,7 +122,15 @@ impl Sandbox {
     /// # Errors
     /// `session_ended`; `program_invalid` for a sandbox of a command module.
     pub fn close(&mut self) -> Result<Outcome> {
-        block_on(run::close(self))
+        block_on(self.close_async())
+    }
+
+    /// The same without blocking the thread, as [`run_async`](Sandbox::run_async) does it.
+    ///
+    /// # Errors
+    /// As for [`close`](Sandbox::close).
+    pub async fn close_async(&mut self) -> Result<Outcome> {
+        run::close(self).await
     }
 
     /// Saves the session as it is now, between two runs. The session goes on; what it writes later
