@@ -1,6 +1,7 @@
 //! `sandcell bench`: measures what a fork, a session and a snapshot cost on this machine, as
 //! ratios that hold from machine to machine.
 
+mod cancel;
 mod forks;
 mod guests;
 mod memory;
@@ -10,6 +11,7 @@ mod results;
 mod snapshots;
 mod threads;
 mod timing;
+mod tools;
 
 use crate::failure::Failure;
 use crate::report;
@@ -23,10 +25,10 @@ const EXAMPLES: &str = "\
 Examples:
   sandcell bench
   sandcell bench --json
-  sandcell bench --rounds 1000
+  sandcell bench --rounds 1000 --only tools --only batch
 
-The first run derives the images bench-small, bench-large, bench-pandas and bench-reactor, half a
-gigabyte on disk; `sandcell image remove` removes them. The two sides of each ratio are measured in turns, so that both
+The images bench-small, bench-large, bench-pandas and bench-reactor, half a gigabyte on disk, are made
+first and removed at the end. The two sides of each ratio are measured in turns, so that both
 see the same machine. A figure beyond its bound is reported and fails nothing.";
 
 /// Measure forks, sessions and snapshots on this machine
@@ -36,6 +38,9 @@ pub(crate) struct BenchArgs {
     /// How often the quickest things are measured; the slower ones in proportion
     #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(20..=1_000_000))]
     rounds: u32,
+    /// Measure only this part; can be given several times
+    #[arg(long, value_name = "PART")]
+    only: Vec<String>,
     /// Print one JSON object
     #[arg(long)]
     pub(crate) json: bool,
@@ -53,7 +58,7 @@ impl Effort {
 }
 
 pub(crate) fn execute(args: &BenchArgs) -> Result<u8, Failure> {
-    let results = measure(Effort(args.rounds))?;
+    let results = measure(Effort(args.rounds), &args.only)?;
     if args.json {
         report::print_json(&results.to_json())?;
     } else {
@@ -62,31 +67,50 @@ pub(crate) fn execute(args: &BenchArgs) -> Result<u8, Failure> {
     Ok(0)
 }
 
-fn measure(effort: Effort) -> Result<Results, Failure> {
+/// One part of the bench.
+struct Part {
+    name: &'static str,
+    what: &'static str,
+    run: fn(&Guests, Effort, &mut Results) -> Result<(), Failure>,
+}
+
+/// In the order in which they run: memory first, before anything has left some behind that can be used
+/// again.
+const PARTS: [Part; 13] = [
+    Part { name: "memory", what: "memory of idle sessions", run: |_, _, results| memory::idle_sessions(results) },
+    Part { name: "print", what: "fresh and live turns", run: forks::print },
+    Part { name: "pandas", what: "fresh and live turns with pandas", run: forks::pandas },
+    Part { name: "image-size", what: "the size of the image", run: forks::image_size },
+    Part { name: "sessions", what: "forks of sessions", run: forks::session },
+    Part { name: "snapshots", what: "snapshots", run: snapshots::to_bytes },
+    Part { name: "threads", what: "two threads", run: threads::measure },
+    Part { name: "tools", what: "calls of tools", run: tools::one_call },
+    Part { name: "batch", what: "calls of tools at once", run: tools::at_once },
+    Part { name: "cancel", what: "cancelling", run: cancel::measure },
+    Part {
+        name: "reactor",
+        what: "a small reactor",
+        run: |guests, effort, results| reactor::measure(&guests.engine, effort, results),
+    },
+    Part { name: "resets", what: "other reset paths", run: |_, effort, results| forks::fallbacks(effort, results) },
+    Part { name: "process", what: "whole processes", run: |_, effort, results| process::measure(effort, results) },
+];
+
+fn measure(effort: Effort, only: &[String]) -> Result<Results, Failure> {
+    if let Some(name) = only.iter().find(|name| PARTS.iter().all(|part| part.name != name.as_str())) {
+        let names = PARTS.map(|part| part.name).join(", ");
+        return Err(Failure::Usage(format!("the bench has no part `{name}`; its parts are {names}")));
+    }
     let engine = Engine::new()?;
     let mut results = Results::new(engine.reset_path()?, &kernel());
     progress("preparing the images");
     let guests = Guests::prepare(&engine)?;
-    // First, before anything has left memory behind that can be used again.
-    progress("memory of idle sessions");
-    memory::idle_sessions(&mut results)?;
-    progress("fresh and live turns");
-    forks::print(&guests, effort, &mut results)?;
-    forks::pandas(&guests, effort, &mut results)?;
-    progress("the size of the image");
-    forks::image_size(&guests, effort, &mut results)?;
-    progress("forks of sessions");
-    forks::session(&guests, effort, &mut results)?;
-    progress("snapshots");
-    snapshots::to_bytes(&guests, effort, &mut results)?;
-    progress("two threads");
-    threads::measure(&guests, effort, &mut results)?;
-    progress("a small reactor");
-    reactor::measure(&engine, effort, &mut results)?;
-    progress("other reset paths");
-    forks::fallbacks(effort, &mut results)?;
-    progress("whole processes");
-    process::measure(effort, &mut results)?;
+    for Part { name, what, run } in PARTS {
+        if only.is_empty() || only.iter().any(|wanted| wanted == name) {
+            progress(what);
+            run(&guests, effort, &mut results)?;
+        }
+    }
     Ok(results)
 }
 

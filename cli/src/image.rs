@@ -60,14 +60,14 @@ pub(crate) fn execute(args: ImageArgs) -> Result<u8, Failure> {
     let cache = CacheDir::user()?;
     let engine = Engine::builder().cache(cache.clone()).build()?;
     match args.command {
-        ImageCommand::Build(args) => build::execute(&engine, &cache, &args),
+        ImageCommand::Build(args) => build::execute(&cache, &args),
         ImageCommand::Derive(args) => derive::execute(&engine, &args),
         ImageCommand::List(args) => manage::list(&engine, &args),
         ImageCommand::Show(args) => manage::show(&engine, &args),
         ImageCommand::Export(args) => archive::export(&engine, &args),
         ImageCommand::Import(args) => archive::import(&engine, &args),
         ImageCommand::Remove(args) => manage::remove(&engine, &args),
-        ImageCommand::Gc(args) => manage::gc(&cache, &args),
+        ImageCommand::Gc(args) => manage::gc(&engine, &cache, &args),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Outcomes and errors as text, JSON and exit status.
 
 use crate::failure::{INTERRUPTED, STOPPED};
-use sandcell::{LimitKey, Limits, Outcome, Status, Unit};
+use sandcell::{LimitKey, Limits, Outcome, Status, Stream, Unit};
 use serde::Serialize;
 use std::io::{self, ErrorKind, Write};
 
@@ -33,11 +33,16 @@ pub(crate) fn print_text(text: &str) -> io::Result<()> {
     write_all(io::stdout().lock(), text.as_bytes())
 }
 
-/// Prints what the guest printed, to the same streams, then one line about anything but a
-/// clean end.
-pub(crate) fn print_outcome(outcome: &Outcome, limits: &Limits) -> io::Result<()> {
-    write_all(io::stdout().lock(), &outcome.stdout)?;
-    write_all(io::stderr().lock(), &outcome.stderr)?;
+/// Prints what the guest printed to the same stream.
+pub(crate) fn print_output(stream: Stream, bytes: &[u8]) -> io::Result<()> {
+    match stream {
+        Stream::Stdout => write_all(io::stdout().lock(), bytes),
+        Stream::Stderr => write_all(io::stderr().lock(), bytes),
+    }
+}
+
+/// Prints one line about anything but a clean end.
+pub(crate) fn print_ending(outcome: &Outcome, limits: &Limits) {
     for (cut, name) in [(outcome.stdout_truncated, "output"), (outcome.stderr_truncated, "error output")] {
         if cut {
             let kept = with_unit(LimitKey::OutputBytes, limits.value(LimitKey::OutputBytes));
@@ -49,7 +54,6 @@ pub(crate) fn print_outcome(outcome: &Outcome, limits: &Limits) -> io::Result<()
     if let Some(line) = ending(outcome, limits) {
         notice(&line);
     }
-    Ok(())
 }
 
 /// One line for every end that the guest's own output does not explain.
@@ -189,6 +193,7 @@ mod tests {
             artifacts: Vec::new(),
             files: sandcell::FilesDiff::default(),
             denials: Vec::new(),
+            tool_calls: sandcell::ToolRecord::default(),
             usage: Usage::default(),
             hint: hint.to_owned(),
         }

@@ -4,11 +4,11 @@ use crate::failure::{Failure, INTERRUPTED};
 use crate::{parse, report};
 use clap::{ArgGroup, Args};
 use sandcell::{
-    CancelHandle, Clock, Engine, Error, Image, LimitKey, Limits, Mount, Outcome, Policy, Program, Sandbox, Status,
-    Stdin,
+    CancelHandle, Clock, Engine, Error, Event, Image, LimitKey, Limits, Mount, Outcome, Policy, Program, Sandbox,
+    Status, Stdin,
 };
 use std::fs::File;
-use std::io::Read as _;
+use std::io::{IsTerminal as _, Read as _};
 use std::os::fd::AsFd as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, Once, PoisonError};
@@ -29,7 +29,8 @@ Examples:
 /// Run one program in a fresh sandbox
 ///
 /// The guest sees the files of its image, what is mounted and the variables given with `--env`:
-/// nothing else of this machine. What it prints is written when it has ended.
+/// nothing else of this machine. What it prints is written as it comes, up to half of `output_bytes` of
+/// each stream; of the rest the last half follows at the end.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES, after_long_help = long_help())]
 #[command(group = ArgGroup::new("program").required(true).args(["file", "code", "wasm"]))]
@@ -125,11 +126,11 @@ pub(crate) fn execute(args: RunArgs) -> Result<u8, Failure> {
     let program = program.args(args.args).stdin(stdin(args.stdin.as_deref())?);
 
     let mut sandbox = Sandbox::builder(&image).policy(policy).limits(limits.clone()).build()?;
-    let outcome = run_until_interrupted(&mut sandbox, program)?;
+    let outcome = run_until_interrupted(&mut sandbox, program, !args.json)?;
     if args.json {
         report::print_json(&outcome)?;
     } else {
-        report::print_outcome(&outcome, &limits)?;
+        report::print_ending(&outcome, &limits);
     }
     // Who interrupts a run wants to know what it was doing so far.
     if args.usage || (!args.json && outcome.status == Status::Cancelled) {
@@ -229,8 +230,9 @@ fn is_dash(path: Option<&Path>) -> bool {
 /// one, and any that comes while no guest runs, ends the process.
 static RUNNING: Mutex<Option<CancelHandle>> = Mutex::new(None);
 
-/// Runs the program; the first Ctrl-C cancels it, a second one ends the process at once.
-fn run_until_interrupted(sandbox: &mut Sandbox, program: Program) -> Result<Outcome, Failure> {
+/// Runs the program, and prints what it prints if it is `shown`; the first Ctrl-C cancels it, a second
+/// one ends the process at once.
+fn run_until_interrupted(sandbox: &mut Sandbox, program: Program, shown: bool) -> Result<Outcome, Failure> {
     static HANDLER: Once = Once::new();
     set_running(Some(sandbox.cancel_handle()));
     HANDLER.call_once(|| {
@@ -244,9 +246,22 @@ fn run_until_interrupted(sandbox: &mut Sandbox, program: Program) -> Result<Outc
             tracing::warn!("Ctrl-C will end the process without usage: {error}");
         }
     });
-    let outcome = sandbox.run_to_end(program);
+    let outcome = if shown { show(sandbox, program) } else { Ok(sandbox.run_to_end(program)?) };
     set_running(None);
-    Ok(outcome?)
+    outcome
+}
+
+/// Prints output as it comes: line by line on a terminal, in larger pieces elsewhere.
+fn show(sandbox: &mut Sandbox, program: Program) -> Result<Outcome, Failure> {
+    let program = program.line_buffered(std::io::stdout().is_terminal());
+    for event in sandbox.follow_to_end(program)? {
+        match event? {
+            Event::Output { stream, bytes } => report::print_output(stream, &bytes)?,
+            Event::Ended(outcome) => return Ok(*outcome),
+            _ => {}
+        }
+    }
+    Err(Failure::Library(Error::Internal { reason: "a run did not end".into() }))
 }
 
 fn set_running(guest: Option<CancelHandle>) -> Option<CancelHandle> {

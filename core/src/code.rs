@@ -83,6 +83,10 @@ codes! {
     program_invalid = 106, ProgramInvalid, Usage, "Use Program::code for interpreters and Program::command for modules.";
     /// A policy, recipe or limit file has a syntax error or an unknown field.
     document_invalid = 107, DocumentInvalid, Usage, "Correct the field that the message names.";
+    /// A tool cannot be used: its name, its schema or its timeout.
+    tool_invalid = 108, ToolInvalid, Usage, "Correct what the message names; a tool's name is a letter, then letters, digits and `_`, at most 64.";
+    /// The policy for tools names a tool that was not handed over, or a rule that cannot hold.
+    tool_policy_invalid = 109, ToolPolicyInvalid, Usage, "Correct every rule that the message names.";
 
     /// The bytes are not a WebAssembly module, or one that uses a proposal that is off.
     module_invalid = 200, ModuleInvalid, Module, "Compile the program for wasm32-wasip1.";
@@ -122,6 +126,10 @@ codes! {
     session_ended = 401, SessionEnded, Usage, "Make a new sandbox, or restore a snapshot; files of this one can still be read.";
     /// A pool holds as many sandboxes as it may, and none came back in the time to wait.
     pool_busy = 402, PoolBusy, Usage, "Wait longer with `acquire_within`, or raise the cap that the message names.";
+    /// A run of the sandbox is suspended, and only resuming or dropping it is possible.
+    run_suspended = 403, RunSuspended, Usage, "Call `resume` with the token and the results of the outcome's calls, or make a new sandbox.";
+    /// A suspended run cannot be resumed with this token or these results.
+    resume_invalid = 404, ResumeInvalid, Usage, "Give the token of the last outcome, and one result for each of its calls at most.";
 
     /// The bytes are not a snapshot, or one that was truncated, damaged or contradicts itself.
     snapshot_invalid = 500, SnapshotInvalid, Usage, "Restore another copy of the snapshot; this one cannot be repaired.";

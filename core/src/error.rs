@@ -77,6 +77,20 @@ pub enum Error {
         /// The parser's finding.
         reason: String,
     },
+    /// A tool cannot be used.
+    #[error("tool `{tool}` is invalid: {reason}")]
+    ToolInvalid {
+        /// The tool's name, cut to 64 characters; the first, if several are invalid.
+        tool: String,
+        /// Every rule that it, and other tools, break.
+        reason: String,
+    },
+    /// The policy for tools cannot be used.
+    #[error("the policy for tools is invalid: {reason}")]
+    ToolPolicyInvalid {
+        /// Everything that is wrong with it.
+        reason: String,
+    },
     /// The bytes are not a usable module.
     #[error("not a WebAssembly module that can run here: {reason}")]
     ModuleInvalid {
@@ -178,6 +192,15 @@ pub enum Error {
     SandboxUnusable {
         /// Why.
         reason: &'static str,
+    },
+    /// A run of the sandbox waits to be resumed.
+    #[error("a run of the sandbox is suspended: resume it first")]
+    RunSuspended,
+    /// A run cannot be resumed with this.
+    #[error("the run cannot be resumed: {reason}")]
+    ResumeInvalid {
+        /// What does not fit.
+        reason: String,
     },
     /// A pool holds as many sandboxes as it may.
     #[error("the pool is busy: `{cap}` ({allowed}) admits no further sandbox; waited {waited_ms} ms")]
@@ -295,6 +318,8 @@ impl Error {
             Error::FileUnavailable { .. } => Code::FileUnavailable,
             Error::ProgramInvalid { .. } => Code::ProgramInvalid,
             Error::DocumentInvalid { .. } => Code::DocumentInvalid,
+            Error::ToolInvalid { .. } => Code::ToolInvalid,
+            Error::ToolPolicyInvalid { .. } => Code::ToolPolicyInvalid,
             Error::ModuleInvalid { .. } => Code::ModuleInvalid,
             Error::ImportUnknown { .. } => Code::ImportUnknown,
             Error::ExportMissing { .. } => Code::ExportMissing,
@@ -309,6 +334,8 @@ impl Error {
             Error::SignalHandlersReplaced { .. } => Code::SignalHandlersReplaced,
             Error::HostExhausted { .. } => Code::HostExhausted,
             Error::SandboxUnusable { .. } => Code::SandboxUnusable,
+            Error::RunSuspended => Code::RunSuspended,
+            Error::ResumeInvalid { .. } => Code::ResumeInvalid,
             Error::PoolBusy { .. } => Code::PoolBusy,
             Error::ImageMismatch { .. } => Code::ImageMismatch,
             Error::ImageUntrusted { .. } => Code::ImageUntrusted,

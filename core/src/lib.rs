@@ -39,16 +39,19 @@ mod wasi;
 mod wire;
 
 pub use code::{Class, Code};
-pub use engine::{CacheDir, Engine, EngineBuilder};
+pub use engine::{CacheDir, Engine, EngineBuilder, ResetChecks};
 pub use error::{Error, PoolCap, Result};
 pub use image::{Derivation, Image, ImageInfo, Progress, Recipe, Source, Stage, Trust};
 pub use limits::{LimitKey, Limits, Unit};
-pub use outcome::{Artifact, Denial, FilesDiff, Outcome, Status, ToolErrorKind, TrapReason, Usage};
-pub use policy::{Access, Clock, GuestPath, Mount, Policy, Seed};
+pub use outcome::{
+    Artifact, CallOutcome, Denial, Event, FileChange, FilesDiff, Outcome, Status, Stream, SuspendedCall,
+    ToolCallRecord, ToolErrorKind, ToolRecord, TrapReason, Usage,
+};
+pub use policy::{Access, ArgumentRule, Clock, GuestPath, Mount, Policy, Seed, ToolPolicy, ToolRule};
 pub use pool::{Pool, PoolBuilder, PoolMetrics, Pooled};
-pub use sandbox::{CancelHandle, Program, Sandbox, SandboxBuilder};
+pub use sandbox::{CancelHandle, Following, Program, Sandbox, SandboxBuilder};
 pub use snapshot::Snapshot;
-pub use tools::{Tool, ToolCall, ToolError, ToolReply};
+pub use tools::{Decision, Language, Tool, ToolCall, ToolError, ToolReply, declarations};
 pub use wasi::Stdin;
 pub use wire::Key as SnapshotKey;
 

@@ -246,7 +246,17 @@ impl Mounted {
     }
 
     fn remount_read_only(&self) {
-        let remounted = Command::new("mount").args(["-o", "remount,ro"]).arg(&self.0).status().unwrap();
+        self.remount("ro");
+    }
+
+    /// Gives it this much room.
+    pub(crate) fn resize(&self, size: &str) {
+        self.remount(&format!("size={size}"));
+    }
+
+    fn remount(&self, options: &str) {
+        let remounted =
+            Command::new("mount").args(["-o", &format!("remount,{options}")]).arg(&self.0).status().unwrap();
         assert!(remounted.success());
     }
 }

@@ -1,7 +1,7 @@
 //! Sessions of the Python image: what stays from run to run, what ends them, and what forks share.
 
-use sandcell::{Code, Derivation, Engine, Image, LimitKey, Limits, Outcome, Policy, Program, Sandbox, Status};
-use sandcell_tests::guests;
+use sandcell::{Code, Derivation, Image, LimitKey, Limits, Outcome, Policy, Program, Sandbox, Status};
+use sandcell_tests::{guests, images};
 use serde_json::json;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -144,10 +144,8 @@ print(numpy.random.rand(), numpy.random.default_rng().random(), tempfile.mktemp(
 print(sqlite3.connect(':memory:').execute('select random()').fetchone())
 ";
 
-fn with_random_imported() -> Image {
-    let image = Image::load(&Engine::new().unwrap(), "python").unwrap();
-    let setup = format!("{RANDOM}\nimport pandas");
-    image.derive("test-random", &Derivation::new().setup(setup), &mut |_| ()).unwrap()
+fn with_random_imported() -> images::Derived {
+    images::derive("random", &Derivation::new().setup(format!("{RANDOM}\nimport pandas"))).unwrap()
 }
 
 #[test]
@@ -169,20 +167,19 @@ fn two_forks_share_no_random_number_unless_the_seed_says_so() {
 
 #[test]
 fn a_derived_image_has_its_setup_and_its_files() {
-    let image = Image::load(&Engine::new().unwrap(), "python").unwrap();
     let derivation = Derivation::new().setup("import csv\nrows = list(csv.reader(open('/data/t.csv')))");
     let derivation = derivation.file("/data/t.csv", b"a,b\n1,2\n".to_vec()).unwrap();
-    let derived = image.derive("test-derived", &derivation, &mut |_| ()).unwrap();
-    let again = Image::load(&Engine::new().unwrap(), "test-derived").unwrap();
-    for image in [&derived, &again] {
+    let derived = images::derive("derived", &derivation).unwrap();
+    let again = Image::load(&images::python_cache(), "derived").unwrap();
+    for image in [&*derived, &again] {
         let mut sandbox = guests::sandbox(image, Policy::new(), Limits::new());
         let outcome = run(&mut sandbox, "rows + [open('/data/t.csv').read()]");
         assert_eq!(outcome.result, Some(json!([["a", "b"], ["1", "2"], "a,b\n1,2\n"])));
         assert_eq!(outcome.files.added, Vec::<String>::new());
         run(&mut sandbox, "open('/data/t.csv', 'w').write('changed')");
     }
-    let failing = image.derive("test-failing", &Derivation::new().setup("1 / 0"), &mut |_| ()).unwrap_err();
+    let failing = images::derive("failing", &Derivation::new().setup("1 / 0")).map(drop).unwrap_err();
     assert_eq!(failing.code(), Code::ImageSetupFailed);
     assert!(failing.to_string().contains("ZeroDivisionError"), "{failing}");
-    assert!(Image::load(&Engine::new().unwrap(), "test-failing").is_err());
+    assert!(!images::is_there(&images::python_cache(), "failing"));
 }

@@ -2,7 +2,7 @@
 
 use sandcell::{Access, Code, Engine, Image, Limits, Mount, Policy, Program, Sandbox, Snapshot, SnapshotKey};
 use sandcell_tests::census::say;
-use sandcell_tests::{cli, folders, guests};
+use sandcell_tests::{cli, folders, guests, images};
 use serde_json::json;
 
 fn run(sandbox: &mut Sandbox, code: &str) -> String {
@@ -155,7 +155,7 @@ fn what_does_not_fit_is_refused_by_name() {
     let command = guests::start("", "");
     assert!(Snapshot::from_bytes(&command, &bytes, None, &Limits::new()).is_err());
     assert!(guests::sandbox(&command, Policy::new(), Limits::new()).snapshot().is_err());
-    let derived = python.derive("test-other", &sandcell::Derivation::new().setup("y = 1"), &mut |_| ()).unwrap();
+    let derived = images::derive("other", &sandcell::Derivation::new().setup("y = 1")).unwrap();
     let other = Snapshot::from_bytes(&derived, &bytes, None, &Limits::new()).unwrap_err();
     assert_eq!(other.code(), Code::SnapshotMismatch);
 }

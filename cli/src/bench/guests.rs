@@ -12,21 +12,45 @@ const BALLAST: &str = "ballast = bytearray(b'\\x01') * (360 << 20)\n";
 
 /// The images.
 pub(super) struct Guests {
+    pub(super) engine: Engine,
     pub(super) python: Image,
     pub(super) pandas: Image,
     pub(super) small: Image,
     pub(super) large: Image,
+    _derived: [Derived; 3],
+}
+
+/// An image of the bench's own, which is gone from the cache when this is dropped.
+pub(super) struct Derived {
+    engine: Engine,
+    name: String,
+}
+
+impl Derived {
+    pub(super) fn of(engine: &Engine, image: &Image) -> Derived {
+        Derived { engine: engine.clone(), name: image.info().name.clone() }
+    }
+}
+
+impl Drop for Derived {
+    fn drop(&mut self) {
+        // That somebody else has removed it is fine.
+        let _ = Image::remove(&self.engine, &self.name);
+    }
 }
 
 impl Guests {
-    /// Loads what is there and derives what is not.
+    /// Derives them.
     pub(super) fn prepare(engine: &Engine) -> Result<Guests, Failure> {
         let python = super::python(engine)?;
-        let derive = |name: &str, setup: &str| python.derive(name, &Derivation::new().setup(setup), &mut |_| {});
-        let pandas = derive("bench-pandas", "import numpy, pandas as pd")?;
-        let small = derive("bench-small", BUFFERS)?;
-        let large = derive("bench-large", &format!("{BUFFERS}{BALLAST}"))?;
-        Ok(Guests { pandas, small, large, python })
+        let derive = |name: &str, setup: &str| {
+            let image = python.derive(name, &Derivation::new().setup(setup), &mut |_| {})?;
+            Ok::<_, Failure>((Derived::of(engine, &image), image))
+        };
+        let (first, pandas) = derive("bench-pandas", "import numpy, pandas as pd")?;
+        let (second, small) = derive("bench-small", BUFFERS)?;
+        let (third, large) = derive("bench-large", &format!("{BUFFERS}{BALLAST}"))?;
+        Ok(Guests { engine: engine.clone(), pandas, small, large, python, _derived: [first, second, third] })
     }
 }
 

@@ -1,6 +1,7 @@
 //! A reactor of one megabyte that does next to nothing: what a fork costs by itself.
 
 use super::Effort;
+use super::guests::Derived;
 use super::results::Results;
 use super::timing::{in_turns, timed};
 use crate::failure::Failure;
@@ -34,6 +35,7 @@ argv0 = "reactor"
 
 pub(super) fn measure(engine: &Engine, effort: Effort, results: &mut Results) -> Result<(), Failure> {
     let image = build(engine)?;
+    let _derived = Derived::of(engine, &image);
     let [reactor] = in_turns(effort.rounds(1), [&mut || once(&image)])?;
     results.time("reactor", "1 MB reactor: fork, call, drop", &reactor, Some(30.0));
     Ok(())

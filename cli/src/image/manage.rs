@@ -14,8 +14,9 @@ const GC_EXAMPLES: &str = "\
 Example:
   sandcell image gc
 
-The compiled code of images and modules is kept under a size cap by itself; this removes the
-fetched sources, which are needed again only to build an image anew.";
+The compiled code of images and modules is kept under a size cap by itself. This removes the fetched
+sources, which are needed again only to build an image anew, and images that have lost their name to
+another one, as far as they were not used in the last ten minutes.";
 
 /// List the images on this machine
 #[derive(Debug, Args)]
@@ -74,8 +75,9 @@ pub(super) fn show(engine: &Engine, args: &ShowArgs) -> Result<u8, Failure> {
         report::print_json(image.info())?;
         return Ok(0);
     }
-    let ImageInfo { name, digest, bytes, path, language, .. } = image.info();
+    let ImageInfo { name, digest, bytes, path, language, baseline } = image.info();
     let mut text = format!("name      {name}\nlanguage  {language}\ndigest    {digest}\n");
+    text.push_str(&format!("processor {}\n", baseline.as_deref().unwrap_or("this very one")));
     text.push_str(&format!("size      {} ({} bytes)\npath      {}\n", report::size(*bytes), bytes, path.display()));
     if let Some(recipe) = Recipe::builtin(name) {
         let source = recipe.source();
@@ -92,9 +94,9 @@ pub(super) fn remove(engine: &Engine, args: &RemoveArgs) -> Result<u8, Failure> 
     Ok(0)
 }
 
-pub(super) fn gc(cache: &CacheDir, args: &GcArgs) -> Result<u8, Failure> {
+pub(super) fn gc(engine: &Engine, cache: &CacheDir, args: &GcArgs) -> Result<u8, Failure> {
     let sources = fetch::sources_dir(cache);
-    let freed = folder_bytes(&sources);
+    let freed = folder_bytes(&sources) + Image::sweep(engine)?;
     fetch::remove_sources(cache)?;
     if args.json {
         report::print_json(&serde_json::json!({ "freed_bytes": freed }))?;

@@ -1,7 +1,7 @@
 //! Compiled modules on disk. The only place that turns bytes of a file into code.
 #![allow(unsafe_code)]
 
-use super::{Cache, Code, Digest, Machine, write_private};
+use super::{Baseline, Cache, Code, Digest, Machine, write_private};
 use crate::error::{Error, Result};
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -72,6 +72,21 @@ pub(super) fn load(machine: &Machine, cache: Option<&Cache>, key: Digest) -> Res
             Ok(None)
         }
     }
+}
+
+/// Lets what `config` compiles run on every processor of this baseline. By itself wasmtime uses all
+/// that the processor at hand has.
+pub(super) fn compile_for(config: &mut wasmtime::Config, baseline: Baseline) -> Result<()> {
+    // A target that is named is one without features, also when it is that of this machine.
+    let named = config.target(&target_lexicon::Triple::host().to_string());
+    named.map_err(|error| Error::Internal { reason: error.to_string() })?;
+    for flag in baseline.compiler_flags() {
+        // SAFETY: a wrong flag could make code that breaks wasmtime's assumptions. Each of these, all from
+        // one table, turns on instruction sets of x86-64 and nothing else; wasmtime compares them with
+        // the processor before it loads code made with them.
+        unsafe { config.cranelift_flag_enable(flag) };
+    }
+    Ok(())
 }
 
 fn map(machine: &Machine, key: Digest, file: File) -> Result<Code> {

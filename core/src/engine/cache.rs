@@ -17,9 +17,12 @@ use crate::error::{Error, Result};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// What a cache holds.
 const FOLDERS: [&str; 5] = ["artifacts", "images", "names", "locks", "sources"];
+/// What the names of folders begin with in which something is being built.
+const BUILDING: &str = ".building-";
 /// The default of [`CacheDir::max_bytes`].
 const DEFAULT_MAX_BYTES: u64 = 8 << 30;
 
@@ -125,7 +128,7 @@ impl Cache {
             return Ok(finished);
         }
         // Under the lock, whatever has this prefix was left by a builder that was killed.
-        let temporary = parent.join(format!(".building-{key}"));
+        let temporary = parent.join(format!("{BUILDING}{key}"));
         remove_folder(&temporary)?;
         sealed::create_private_folder(&temporary).map_err(|error| self.unwritable(&error.to_string()))?;
         let built =
@@ -181,6 +184,36 @@ impl Cache {
         let folder = self.root.join(name);
         sealed::create_private_folder(&folder).map_err(|error| self.unwritable(&error.to_string()))?;
         Ok(folder)
+    }
+
+    /// Removes the entries that no name stands for and that nobody has used for `unused`, and what killed
+    /// builders left. Calls `removing` before it removes an entry, and returns how many bytes went.
+    pub(crate) fn sweep(&self, kind: &str, unused: Duration, mut removing: impl FnMut(Digest)) -> Result<u64> {
+        let Ok(entries) = fs::read_dir(self.root.join(kind)) else { return Ok(0) };
+        let pinned = self.pinned();
+        let is_new = |path: &Path| {
+            let used = sealed::last_use(path).map(|(used, _)| used);
+            used.is_some_and(|used| used.elapsed().is_ok_and(|elapsed| elapsed < unused))
+        };
+        let mut freed = 0;
+        for path in entries.filter_map(|entry| Some(entry.ok()?.path())) {
+            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            let left = name.strip_prefix(BUILDING);
+            let Some(key) = Digest::parse(left.unwrap_or(name)) else { continue };
+            if left.is_none() && (pinned.contains(&key) || is_new(&path)) {
+                continue;
+            }
+            // Whoever has the lock is building it.
+            let lock = self.folder("locks")?.join(key.to_string());
+            let Some(_lock) = FileLock::acquire_now(&lock)? else { continue };
+            if left.is_none() {
+                removing(key);
+            }
+            let bytes = sealed::bytes_in(&path);
+            remove_folder(&path)?;
+            freed += bytes;
+        }
+        Ok(freed)
     }
 
     /// Removes what was used least recently until the artifacts fit `max_bytes`. Only runs after

@@ -1,9 +1,11 @@
 //! The two wasmtime engines behind an [`Engine`](super::Engine): one for modules that bring their
 //! data segments along, one for modules whose memory starts as a saved image.
 
-use super::{Digest, config, digest};
+use super::{Baseline, Digest, artifact, config, digest};
 use crate::error::{Error, Result};
 use crate::memory::{Finder, SlotPool, StackPool};
+use parking_lot::Mutex;
+use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
 /// How a guest's memory starts.
@@ -28,6 +30,8 @@ pub(super) struct Settings {
     pub(super) stack_bytes: usize,
     pub(super) explicit_traps: bool,
     pub(super) verify_resets: bool,
+    /// What is compiled runs on all processors of this baseline; else on those like this one.
+    pub(super) baseline: Option<Baseline>,
     /// How written pages are found; the best way unless set.
     pub(super) finder: Option<Finder>,
 }
@@ -38,13 +42,15 @@ pub(super) struct Machines {
     stacks: Arc<StackPool>,
     module: Machine,
     image: OnceLock<Machine>,
+    /// Of the image machine, had it been made for another baseline.
+    fingerprints: Mutex<BTreeMap<Option<Baseline>, Digest>>,
 }
 
 impl Machines {
     pub(super) fn new(settings: Settings) -> Result<Machines> {
         let stacks = Arc::new(StackPool::new(config::MAX_IDLE_STACKS));
-        let module = machine(&settings, &stacks, None)?;
-        Ok(Machines { settings, stacks, module, image: OnceLock::new() })
+        let module = machine(&settings, settings.baseline, &stacks, None)?;
+        Ok(Machines { settings, stacks, module, image: OnceLock::new(), fingerprints: Mutex::default() })
     }
 
     pub(super) fn machine(&self, start: Start) -> Result<&Machine> {
@@ -54,15 +60,47 @@ impl Machines {
             (Start::Image, None) => {
                 let slots = SlotPool::new(self.settings.finder);
                 slots.verify_resets(self.settings.verify_resets);
-                let made = machine(&self.settings, &self.stacks, Some(slots))?;
+                let made = machine(&self.settings, self.settings.baseline, &self.stacks, Some(slots))?;
                 Ok(self.image.get_or_init(|| made))
             }
         }
     }
+
+    /// Where memories that start as an image come from, if one has been asked for.
+    pub(super) fn slots(&self) -> Option<&SlotPool> {
+        self.image.get()?.slots.as_ref()
+    }
+
+    pub(super) fn baseline(&self) -> Option<Baseline> {
+        self.settings.baseline
+    }
+
+    /// The fingerprint of the machine for images, had it compiled for `baseline`.
+    pub(super) fn image_fingerprint(&self, baseline: Option<Baseline>) -> Result<Digest> {
+        let own = self.machine(Start::Image)?;
+        if baseline == self.settings.baseline {
+            return Ok(own.fingerprint);
+        }
+        let known = self.fingerprints.lock().get(&baseline).copied();
+        if let Some(known) = known {
+            return Ok(known);
+        }
+        let other = machine(&self.settings, baseline, &self.stacks, own.slots.clone())?;
+        self.fingerprints.lock().insert(baseline, other.fingerprint);
+        Ok(other.fingerprint)
+    }
 }
 
-fn machine(settings: &Settings, stacks: &Arc<StackPool>, slots: Option<SlotPool>) -> Result<Machine> {
-    let config = config::config(settings.stack_bytes, settings.explicit_traps, Arc::clone(stacks), slots.clone());
+fn machine(
+    settings: &Settings,
+    baseline: Option<Baseline>,
+    stacks: &Arc<StackPool>,
+    slots: Option<SlotPool>,
+) -> Result<Machine> {
+    let mut config = config::config(settings.stack_bytes, settings.explicit_traps, Arc::clone(stacks), slots.clone());
+    if let Some(baseline) = baseline {
+        artifact::compile_for(&mut config, baseline)?;
+    }
     let wasmtime = wasmtime::Engine::new(&config)
         .map_err(|error| Error::HostExhausted { resource: "engine", reason: error.to_string() })?;
     let fingerprint = digest::fingerprint(&wasmtime);

@@ -3,6 +3,7 @@
 //! One engine per process is enough; a clone is a reference. No wasmtime type leaves this crate.
 
 mod artifact;
+mod baseline;
 mod cache;
 mod code;
 mod config;
@@ -12,13 +13,16 @@ mod machine;
 mod sealed;
 #[cfg(test)]
 mod tests;
+mod unfinished;
 
+pub(crate) use baseline::Baseline;
 pub(crate) use cache::Cache;
 pub use cache::CacheDir;
 pub(crate) use code::Code;
 pub(crate) use digest::{Digest, Hasher};
 pub(crate) use machine::{Machine, Start};
 pub(crate) use sealed::{Sealed, create_private, write_private, write_private_sparse};
+pub(crate) use unfinished::{Unfinished, replace};
 
 use crate::error::{Error, Result};
 use crate::memory::{Finder, SlotPool, TrapHandlers};
@@ -71,6 +75,7 @@ impl Engine {
             explicit_traps: false,
             verify_resets: false,
             reset_path: None,
+            cpu_baseline: None,
         }
     }
 
@@ -84,12 +89,32 @@ impl Engine {
         Ok(slots.map(SlotPool::finder).unwrap_or_else(Finder::best).as_str())
     }
 
+    /// What [`EngineBuilder::verify_resets`] has found so far; nothing without it.
+    pub fn reset_checks(&self) -> ResetChecks {
+        let slots = self.inner.machines.slots();
+        let (compared, differed) = slots.map_or((0, 0), SlotPool::compared_and_differed);
+        ResetChecks { compared, differed }
+    }
+
     /// The wasmtime engine for guests that start in this way.
     ///
     /// # Errors
     /// `host_exhausted`.
     pub(crate) fn machine(&self, start: Start) -> Result<&Machine> {
         self.inner.machines.machine(start)
+    }
+
+    /// The baseline that this engine compiles for; none if it compiles for this very CPU.
+    pub(crate) fn baseline(&self) -> Option<Baseline> {
+        self.inner.machines.baseline()
+    }
+
+    /// What an image's code was compiled by, if it was compiled with these settings for `baseline`.
+    ///
+    /// # Errors
+    /// `host_exhausted`.
+    pub(crate) fn image_fingerprint(&self, baseline: Option<Baseline>) -> Result<Digest> {
+        self.inner.machines.image_fingerprint(baseline)
     }
 
     pub(crate) fn cache(&self) -> Option<&Cache> {
@@ -157,6 +182,15 @@ impl std::fmt::Debug for Engine {
     }
 }
 
+/// Memories of guests that were compared with their image before the next guest got them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ResetChecks {
+    /// How many were.
+    pub compared: u64,
+    /// How many differed and were not used again. Anything but 0 is a bug in sandcell.
+    pub differed: u64,
+}
+
 /// Settings of an [`Engine`] to be made.
 #[derive(Debug)]
 pub struct EngineBuilder {
@@ -165,6 +199,7 @@ pub struct EngineBuilder {
     explicit_traps: bool,
     verify_resets: bool,
     reset_path: Option<String>,
+    cpu_baseline: Option<String>,
 }
 
 impl EngineBuilder {
@@ -199,8 +234,19 @@ impl EngineBuilder {
         self
     }
 
+    /// Compiles for all processors that have this baseline, instead of for this very one: `x86-64`,
+    /// `x86-64-v2`, `x86-64-v3`, `x86-64-v4` (x86-64 psABI, section 3.1.1) or `aarch64`. An image that
+    /// is built so can be exported to any machine that has the baseline, and is loaded there by engines
+    /// with and without this setting.
+    #[must_use]
+    pub fn cpu_baseline(mut self, name: impl Into<String>) -> EngineBuilder {
+        self.cpu_baseline = Some(name.into());
+        self
+    }
+
     /// Compares all memory of a guest with its image before the next guest gets it, for debugging: a
-    /// difference is logged as an error and the memory is not used again.
+    /// difference is counted ([`Engine::reset_checks`]) and logged as an error, and the memory is not used
+    /// again.
     #[must_use]
     pub fn verify_resets(mut self, verify: bool) -> EngineBuilder {
         self.verify_resets = verify;
@@ -219,7 +265,8 @@ impl EngineBuilder {
     ///
     /// # Errors
     /// `cache_unwritable` when the folder cannot be made private, `host_exhausted`,
-    /// `document_invalid` for a stack outside its range.
+    /// `document_invalid` for a stack outside its range, or a baseline that has no name or that this
+    /// machine lacks.
     pub fn build(self) -> Result<Engine> {
         if !(MIN_STACK_BYTES..=MAX_STACK_BYTES).contains(&self.stack_bytes) {
             return Err(Error::DocumentInvalid {
@@ -235,6 +282,7 @@ impl EngineBuilder {
             stack_bytes: self.stack_bytes,
             explicit_traps: self.explicit_traps,
             verify_resets: self.verify_resets,
+            baseline: self.cpu_baseline.as_deref().map(baseline_named).transpose()?,
             finder: finder.transpose()?,
         };
         let make = || Machines::new(settings);
@@ -254,4 +302,17 @@ impl EngineBuilder {
             }),
         })
     }
+}
+
+/// A baseline that this machine has: what is compiled here runs here, too.
+fn baseline_named(name: &str) -> Result<Baseline> {
+    let invalid = |reason| Error::DocumentInvalid { what: "engine setting `cpu_baseline`".into(), reason };
+    let known = || Baseline::ALL.map(Baseline::as_str).join(", ");
+    let baseline = Baseline::named(name).ok_or_else(|| invalid(format!("`{name}` is none of {}", known())))?;
+    let machine = Baseline::of_this_machine();
+    if machine.is_some_and(|machine| baseline.runs_on(machine)) {
+        return Ok(baseline);
+    }
+    let has = machine.map_or(std::env::consts::ARCH, Baseline::as_str);
+    Err(invalid(format!("this machine has {has}, and code for {baseline} would not run on it")))
 }

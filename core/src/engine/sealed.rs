@@ -163,8 +163,13 @@ impl Sealed {
 /// When a sealed folder was last used, and how large its files are.
 pub(crate) fn last_use(folder: &Path) -> Option<(std::time::SystemTime, u64)> {
     let used = fs::metadata(folder.join(RECORD)).and_then(|found| found.modified()).ok()?;
-    let sizes = fs::read_dir(folder).ok()?.filter_map(|entry| Some(entry.ok()?.metadata().ok()?.len()));
-    Some((used, sizes.sum()))
+    Some((used, bytes_in(folder)))
+}
+
+/// How large the files of a folder are.
+pub(crate) fn bytes_in(folder: &Path) -> u64 {
+    let entries = fs::read_dir(folder).into_iter().flatten();
+    entries.filter_map(|entry| Some(entry.ok()?.metadata().ok()?.len())).sum()
 }
 
 /// Makes a new private file.
@@ -227,11 +232,7 @@ fn open_nofollow(path: &Path) -> std::io::Result<File> {
 /// Replaces the record at once, so that a reader sees the old or the new one.
 fn write_record(folder: &Path, record: &Record) -> Result<()> {
     let text = serde_json::to_vec(record).map_err(|error| Error::Internal { reason: error.to_string() })?;
-    let temporary = folder.join(format!("{RECORD}.{}", std::process::id()));
-    let _ = fs::remove_file(&temporary);
-    write_private(&temporary, &text)
-        .and_then(|_| fs::rename(&temporary, folder.join(RECORD)))
-        .map_err(Error::host_io("writing the cache"))
+    super::replace(&folder.join(RECORD), &text).map_err(Error::host_io("writing the cache"))
 }
 
 fn facts(file: &File) -> Result<Facts> {

@@ -256,3 +256,66 @@ fn garbage_and_truncated_modules_are_refused_by_name() {
         assert!(matches!(engine.compile(Start::Module, bytes), Err(Error::ModuleInvalid { .. })), "{bytes:?}");
     }
 }
+
+/// The baselines that this machine has.
+fn baselines() -> impl Iterator<Item = Baseline> {
+    let machine = Baseline::of_this_machine().unwrap();
+    Baseline::ALL.into_iter().filter(move |baseline| baseline.runs_on(machine))
+}
+
+#[test]
+fn code_for_a_lower_baseline_uses_no_more_and_is_loaded_by_engines_for_this_very_cpu() {
+    let floats = r#"(module (func (export "_start") (drop (f64x2.ceil (f64x2.splat (f64.const 1.5))))))"#;
+    let folder = tempfile::tempdir().unwrap();
+    let native = engine(folder.path());
+    let for_baseline = |baseline: Baseline| {
+        let cache = CacheDir::at(folder.path());
+        Engine::builder().cache(cache).cpu_baseline(baseline.as_str()).build().unwrap()
+    };
+    let mut fingerprints = vec![fingerprint(&native)];
+    for baseline in baselines() {
+        let lower = for_baseline(baseline);
+        fingerprints.push(fingerprint(&lower));
+        let own = lower.machine(Start::Image).unwrap().fingerprint;
+        assert_eq!(native.image_fingerprint(Some(baseline)).unwrap(), own);
+        assert_eq!(lower.image_fingerprint(None).unwrap(), native.machine(Start::Image).unwrap().fingerprint);
+
+        let code = lower.compile(Start::Module, &wat::parse_str(floats).unwrap()).unwrap();
+        assert!(native.load(Start::Module, code.key).unwrap().is_some(), "{baseline}");
+        let file = folder.path().join("artifacts").join(code.key.to_string()).join("code.cwasm");
+        if baseline != Baseline::Aarch64 {
+            let uses = compiled_with(&fs::read(file).unwrap(), "has_avx");
+            assert_eq!(uses, baseline >= Baseline::X86_64V3, "{baseline}");
+        }
+    }
+    fingerprints.sort_unstable();
+    fingerprints.dedup();
+    assert_eq!(fingerprints.len(), 1 + baselines().count(), "two baselines have one fingerprint");
+}
+
+/// Whether a setting is on in what wasmtime writes beside code: its length, its name, 2 for a
+/// switch, and the switch.
+fn compiled_with(code: &[u8], setting: &str) -> bool {
+    let field = [&[setting.len() as u8], setting.as_bytes(), &[2]].concat();
+    let at = code.windows(field.len()).position(|found| found == field).unwrap();
+    code[at + field.len()] == 1
+}
+
+#[test]
+fn a_baseline_that_is_unknown_or_that_this_machine_lacks_is_refused_by_name() {
+    let refused = |name: &str| match Engine::builder().cpu_baseline(name).build().map(drop) {
+        Err(Error::DocumentInvalid { what, reason }) => {
+            assert_eq!(what, "engine setting `cpu_baseline`");
+            reason
+        }
+        other => panic!("{name}: {other:?}"),
+    };
+    assert!(refused("pentium").contains("none of x86-64, x86-64-v2, x86-64-v3, x86-64-v4, aarch64"));
+    let machine = Baseline::of_this_machine().unwrap();
+    let lacked: Vec<_> = Baseline::ALL.into_iter().filter(|baseline| !baseline.runs_on(machine)).collect();
+    assert!(!lacked.is_empty());
+    for baseline in lacked {
+        let reason = refused(baseline.as_str());
+        assert!(reason.contains(&format!("has {machine}, and code for {baseline}")), "{reason}");
+    }
+}

@@ -85,6 +85,7 @@ fn build_anew(
         name: parsed.name.clone(),
         language: parsed.language.clone(),
         engine: engine.machine(Start::Image)?.fingerprint,
+        baseline: engine.baseline(),
         code: key,
         base: None,
         argv0: parsed.program.argv0.clone(),

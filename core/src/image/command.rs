@@ -25,6 +25,7 @@ pub(super) fn command(engine: &Engine, name: &str, module: &[u8], limits: &Limit
         name: name.to_owned(),
         digest: code.key.to_string(),
         language: "wasm".into(),
+        baseline: engine.baseline().map(|baseline| baseline.to_string()),
         bytes: binary.len() as u64,
         path: PathBuf::new(),
     };

@@ -1,16 +1,14 @@
 //! Exporting: the entries of an image in the cache become one archive.
 
-use super::archive::{self, Baseline, Description, Kind};
+use super::archive::{self, Description, Kind};
 use super::build::Reporter;
 use super::manifest::{self, FILES, LICENCES, MANIFEST, MEMORY, STATE};
 use super::{load, name};
-use crate::engine::{Digest, Engine, Sealed, create_private};
+use crate::engine::{Baseline, Digest, Engine, Sealed, Unfinished};
 use crate::error::{Error, Result};
 use crate::wire::Key;
-use std::ffi::OsString;
-use std::fs::{self, File};
-use std::io;
-use std::path::{Path, PathBuf};
+use std::fs::File;
+use std::path::Path;
 
 const WRITING: &str = "writing an image archive";
 
@@ -31,15 +29,15 @@ pub(super) fn export(
     let description = Description {
         name: name.to_owned(),
         image,
-        engine: manifest::fits(engine)?,
+        engine: manifest::made_by(engine, manifest.baseline)?,
         system: std::env::consts::OS.into(),
-        baseline: baseline(name)?,
+        baseline: manifest.baseline.map_or_else(|| baseline(name), Ok)?,
     };
 
     let unfinished = Unfinished::beside(to).map_err(Error::host_io(WRITING))?;
     // An importer's own limit decides what is too large, not ours.
-    let digest = archive::write(&unfinished.file, description, sources, key, u64::MAX, report)?;
-    unfinished.finish(to).map_err(Error::host_io(WRITING))?;
+    let digest = archive::write(unfinished.file(), description, sources, key, u64::MAX, report)?;
+    unfinished.finish().map_err(Error::host_io(WRITING))?;
     Ok(digest.to_string())
 }
 
@@ -66,6 +64,7 @@ fn sources(sealed: &Sealed) -> Result<Vec<archive::Source<File>>, String> {
     sealed.files().map(source).collect()
 }
 
+/// What this machine has: code for its very CPU needs at least that.
 fn baseline(name: &str) -> Result<Baseline> {
     Baseline::of_this_machine().ok_or_else(|| Error::ImageMismatch {
         name: name.to_owned(),
@@ -73,34 +72,4 @@ fn baseline(name: &str) -> Result<Baseline> {
         expected: "a named one".into(),
         found: std::env::consts::ARCH.into(),
     })
-}
-
-/// A file that is removed unless it is finished.
-struct Unfinished {
-    file: File,
-    path: PathBuf,
-}
-
-impl Unfinished {
-    fn beside(to: &Path) -> io::Result<Unfinished> {
-        let name = to.file_name().filter(|_| !to.is_dir());
-        let name = name.ok_or_else(|| io::Error::other(format!("{} is not the name of a file", to.display())))?;
-        let mut unfinished = OsString::from(".");
-        unfinished.push(name);
-        unfinished.push(format!(".{}", std::process::id()));
-        let path = to.with_file_name(unfinished);
-        Ok(Unfinished { file: create_private(&path)?, path })
-    }
-
-    fn finish(self, to: &Path) -> io::Result<()> {
-        self.file.sync_all()?;
-        fs::rename(&self.path, to)
-    }
-}
-
-impl Drop for Unfinished {
-    fn drop(&mut self) {
-        // Gone already if it was finished.
-        let _ = fs::remove_file(&self.path);
-    }
 }

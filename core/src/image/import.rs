@@ -4,12 +4,12 @@
 #[allow(clippy::unwrap_used)]
 mod tests;
 
-use super::archive::{self, Baseline, Expect};
+use super::archive::{self, Description, Expect};
 use super::build::{Reporter, cache};
 use super::export::kind;
 use super::manifest::{self, FILES, KIND, LICENCES, MANIFEST, MEMORY, Manifest, STATE};
 use super::{Image, load};
-use crate::engine::{Cache, Digest, Engine, Start};
+use crate::engine::{Baseline, Cache, Digest, Engine};
 use crate::error::{Error, Result};
 use crate::limits::{LimitKey, Limits};
 use crate::wire::Key;
@@ -77,7 +77,7 @@ pub(super) fn import(
     let archive = archive.map_err(Error::host_io(format!("opening {}", from.display())))?;
     let machine = Baseline::of_this_machine();
     let max_bytes = limits.value(LimitKey::ImageBytes);
-    let expect = Expect { engine: manifest::fits(engine)?, machine, max_bytes };
+    let expect = Expect { engines: manifest::importable(engine)?, machine, max_bytes };
     cache.stage(|folder| {
         let staged = Staged::unpack(&archive, trust, &expect, folder, report)?;
         staged.check(engine)?;
@@ -90,6 +90,7 @@ struct Staged<'a> {
     folder: &'a Path,
     name: String,
     image: Digest,
+    baseline: Baseline,
     manifest: Manifest,
     digests: BTreeMap<String, Digest>,
 }
@@ -110,7 +111,7 @@ impl Staged<'_> {
             create(entry)
         };
         let (description, digests) = archive::read(from, trust.as_archive(), expect, known, report)?;
-        let name = description.name;
+        let Description { name, image, baseline, .. } = description;
         for needed in [Engine::CODE.1, MANIFEST, FILES, MEMORY, STATE] {
             if !digests.contains_key(needed) {
                 return Err(damaged(&name, format!("its archive has no {needed}")));
@@ -118,12 +119,12 @@ impl Staged<'_> {
         }
         let text = fs::read(folder.join(MANIFEST)).map_err(Error::host_io("reading an image"))?;
         let manifest = serde_json::from_slice(&text).map_err(|error| damaged(&name, error.to_string()))?;
-        Ok(Staged { folder, name, image: description.image, manifest, digests })
+        Ok(Staged { folder, name, image, baseline, manifest, digests })
     }
 
     /// That the archive's index and the image's own description agree.
     fn check(&self, engine: &Engine) -> Result<()> {
-        let fits = self.manifest.engine == engine.machine(Start::Image)?.fingerprint;
+        let fits = self.manifest.fits(engine)? && self.manifest.baseline.is_none_or(|found| found == self.baseline);
         if !fits || self.manifest.name != self.name {
             return Err(damaged(&self.name, "its archive and its manifest disagree".into()));
         }

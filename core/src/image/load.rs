@@ -2,7 +2,7 @@
 
 use super::manifest::{FILES, KIND, MANIFEST, MEMORY, Manifest, STATE};
 use super::{Image, ImageFiles, ImageInfo, Inner, Invocation, Kind, files, name};
-use crate::engine::{Cache, Digest, Engine, Sealed, Start, write_private};
+use crate::engine::{Cache, Digest, Engine, Sealed, Start, replace};
 use crate::error::{Error, Result};
 use crate::guest::{Reactor, Warm};
 use crate::memory::MemoryImage;
@@ -12,8 +12,11 @@ use std::fs;
 use std::io::Read as _;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 const NAMES: &str = "names";
+/// What was used since is kept: who has just built it may be about to give it its name.
+const UNUSED: Duration = Duration::from_secs(600);
 /// A manifest is some tens of kilobytes.
 const MAX_MANIFEST_BYTES: u64 = 1 << 20;
 
@@ -39,7 +42,7 @@ pub(super) fn load_entry(
     let reactor = Reactor::link(code, &exports)?;
     sealed.touch();
     let warm = Warm { memory, globals, driver: manifest.driver };
-    let kind = Kind::Reactor(Box::new(super::Start { reactor, warm, wasi }));
+    let kind = Kind::Reactor(Box::new(super::Start { reactor, warm, wasi, made_by: manifest.engine }));
     let invocation = Invocation { argv0: manifest.argv0, scripts: manifest.scripts, env: manifest.env };
     Ok(Image { inner: Arc::new(Inner { engine: engine.clone(), info, kind, invocation, files }) })
 }
@@ -93,14 +96,28 @@ pub(super) fn remove(engine: &Engine, name: &str) -> Result<()> {
     Ok(())
 }
 
+/// Removes the images that no name stands for any more, with their code if no other image has it.
+pub(super) fn sweep(engine: &Engine) -> Result<u64> {
+    let Some(cache) = engine.cache() else { return Ok(0) };
+    let mut code = Vec::new();
+    let images = cache.sweep(KIND, UNUSED, |digest| {
+        code.extend(open_entry(engine, "", digest).map(|(_, _, manifest)| manifest.code));
+    })?;
+    let left = cache.sweep(Engine::CODE.0, Duration::MAX, |_| ())?;
+    let mut freed = images + left;
+    for key in code.into_iter().filter(|key| !cache.is_pinned(*key)) {
+        if let Ok(Some(sealed)) = cache.open_entry(Engine::CODE.0, key) {
+            freed += sealed.bytes();
+            engine.discard_code(key);
+        }
+    }
+    Ok(freed)
+}
+
 /// Lets `name` stand for an image, at once for all readers.
 pub(super) fn set_name(cache: &Cache, name: &str, digest: Digest, code: Digest) -> Result<()> {
-    let folder = cache.folder(NAMES)?;
-    let temporary = folder.join(format!(".{name}.{}", std::process::id()));
-    let _ = fs::remove_file(&temporary);
-    write_private(&temporary, format!("{digest}\n{code}\n").as_bytes())
-        .and_then(|_| fs::rename(&temporary, folder.join(name)))
-        .map_err(|error| cache.unwritable(&error.to_string()))
+    let place = cache.folder(NAMES)?.join(name);
+    replace(&place, format!("{digest}\n{code}\n").as_bytes()).map_err(|error| cache.unwritable(&error.to_string()))
 }
 
 /// The verified folder of an image that fits this engine.
@@ -124,7 +141,7 @@ pub(super) fn open_entry(engine: &Engine, name: &str, digest: Digest) -> Result<
     }
     let manifest: Manifest =
         serde_json::from_reader(std::io::BufReader::new(file)).map_err(|error| damaged(error.to_string()))?;
-    if manifest.engine != engine.machine(Start::Image)?.fingerprint {
+    if !manifest.fits(engine)? {
         return Err(missing());
     }
     Ok((digest, sealed, manifest))
@@ -146,6 +163,7 @@ fn info(engine: &Engine, digest: Digest, sealed: &Sealed, manifest: &Manifest) -
         name: manifest.name.clone(),
         digest: digest.to_string(),
         language: manifest.language.clone(),
+        baseline: manifest.baseline.map(|baseline| baseline.to_string()),
         bytes: sealed.bytes() + code.map_or(0, |code| code.bytes()),
         path: engine.cache().map_or_else(PathBuf::new, |cache| cache.root().join(KIND).join(digest.to_string())),
     }

@@ -9,7 +9,7 @@
 //! ```
 
 use super::recipe::Recipe;
-use crate::engine::{Digest, Engine, Hasher, Start};
+use crate::engine::{Baseline, Digest, Engine, Hasher, Start};
 use crate::error::Result;
 use crate::guest::{Driver, GlobalValue};
 use crate::policy::GuestPath;
@@ -30,6 +30,9 @@ pub(super) struct Manifest {
     pub(super) language: String,
     /// What the compiled code was made by; another engine's image is not there for this one.
     pub(super) engine: Digest,
+    /// The baseline that it was compiled for; none if for the very CPU that it was compiled on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) baseline: Option<Baseline>,
     /// Address of the compiled code.
     pub(super) code: Digest,
     /// The image it was derived from.
@@ -44,6 +47,20 @@ pub(super) struct Manifest {
     /// Names under which the module exports its mutable globals, and their values.
     pub(super) globals: Vec<(String, GlobalValue)>,
     pub(super) driver: Driver,
+}
+
+impl Manifest {
+    /// True if this engine and this machine can run the code.
+    pub(super) fn fits(&self, engine: &Engine) -> Result<bool> {
+        let runs = self.baseline.is_none_or(|baseline| baselines().contains(&baseline));
+        Ok(runs && self.engine == engine.image_fingerprint(self.baseline)?)
+    }
+}
+
+/// The baselines that this machine has.
+fn baselines() -> Vec<Baseline> {
+    let Some(machine) = Baseline::of_this_machine() else { return Vec::new() };
+    Baseline::ALL.into_iter().filter(|baseline| baseline.runs_on(machine)).collect()
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -75,8 +92,14 @@ pub(super) fn digest(engine: &Engine, recipe: &Recipe) -> Result<Digest> {
     Ok(hasher.field(recipe.parsed.driver.source().as_bytes()).finish())
 }
 
-/// What an archive of an image was made by: it is imported only where this is the same.
-pub(super) fn fits(engine: &Engine) -> Result<Digest> {
-    let fingerprint = engine.machine(Start::Image)?.fingerprint;
+/// What archives are made by that can be imported here.
+pub(super) fn importable(engine: &Engine) -> Result<Vec<Digest>> {
+    let all = std::iter::once(None).chain(baselines().into_iter().map(Some));
+    all.map(|baseline| made_by(engine, baseline)).collect()
+}
+
+/// What an archive of an image is made by whose code was compiled for `baseline`.
+pub(super) fn made_by(engine: &Engine, baseline: Option<Baseline>) -> Result<Digest> {
+    let fingerprint = engine.image_fingerprint(baseline)?;
     Ok(Hasher::new("image archive").field(FORMAT).field(fingerprint.as_bytes()).finish())
 }

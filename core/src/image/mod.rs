@@ -62,6 +62,8 @@ pub(crate) struct Start {
     pub(crate) reactor: Reactor,
     pub(crate) warm: Warm,
     pub(crate) wasi: WasiState,
+    /// The fingerprint of the machine that compiled the code.
+    pub(crate) made_by: Digest,
 }
 
 /// What is known of a built image.
@@ -73,6 +75,8 @@ pub struct ImageInfo {
     pub digest: String,
     /// The language its programs are written in; `wasm` for a command module.
     pub language: String,
+    /// The CPU baseline that its code was compiled for; none if for the very CPU that it was compiled on.
+    pub baseline: Option<String>,
     /// Size of its code and files on disk.
     pub bytes: u64,
     /// Where it lies; empty for a module that is not cached.
@@ -162,8 +166,12 @@ impl Image {
         derive::derive(self, name, derivation, progress)
     }
 
-    /// Writes a built image into one file, for machines like this one, and returns the SHA-256 of the
+    /// Writes a built image into one file and returns the SHA-256 of the
     /// file in hexadecimal digits: what an importer who has no `key` in common needs to be told.
+    ///
+    /// An image that was built with [`EngineBuilder::cpu_baseline`](crate::EngineBuilder::cpu_baseline)
+    /// can be imported on all machines of this system that have the baseline, any other on machines
+    /// whose CPU has the features of this one.
     ///
     /// The file appears under its name, closed to other users, when it is complete; one that was
     /// there is replaced. It holds compiled code, memory, files and licences, and what setup code
@@ -235,6 +243,16 @@ impl Image {
     /// `image_missing`, `cache_unwritable`.
     pub fn remove(engine: &Engine, name: &str) -> Result<()> {
         load::remove(engine, name)
+    }
+
+    /// Removes from the cache what nobody can load any more: images that another one of the same name has
+    /// replaced, and what builders left that were killed. Returns how many bytes that were. What was
+    /// used in the last ten minutes stays.
+    ///
+    /// # Errors
+    /// `cache_unwritable`, `host_io`.
+    pub fn sweep(engine: &Engine) -> Result<u64> {
+        load::sweep(engine)
     }
 
     /// Hashes everything an image consists of, whatever its record says.

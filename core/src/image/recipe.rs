@@ -17,6 +17,10 @@ const CPYTHON_DRIVER: &str = concat!(
     include_str!("../../../guests/python/driver/seeds.py"),
     include_str!("../../../guests/python/driver/answer.py"),
     include_str!("../../../guests/python/driver/split.py"),
+    include_str!("../../../guests/python/driver/tools_wire.py"),
+    include_str!("../../../guests/python/driver/tools_schema.py"),
+    include_str!("../../../guests/python/driver/tools.py"),
+    include_str!("../../../guests/python/driver/tools_aio.py"),
     include_str!("../../../guests/python/driver/turn.py"),
 );
 

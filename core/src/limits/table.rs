@@ -85,8 +85,8 @@ limits! {
     /// WebAssembly instructions of one run; bulk operations count their bytes, so that filling
     /// one GiB costs a billion. Ends the run as `exceeded`.
     fuel, Fuel, Fuel, 200_000_000_000, 1 ..= 1 << 62;
-    /// Wall-clock time of one run, sleeping and waiting for input included. Ends the run as
-    /// `exceeded`.
+    /// Wall-clock time of one run, sleeping and waiting for input included, waiting for tools not.
+    /// Ends the run as `exceeded`.
     deadline_ms, DeadlineMs, Milliseconds, 30_000, 1 ..= 7 * 24 * 3_600_000;
     /// Bytes kept of standard output, and as many of standard error: the first and the last half.
     /// What lies between is dropped and the stream is marked as truncated.
@@ -110,6 +110,19 @@ limits! {
     /// Bytes of the result and the artifacts of one run. What is longer is cut or left out, and the
     /// outcome says so.
     result_bytes, ResultBytes, Bytes, MIB, 0 ..= GIB;
+    /// Calls of host tools in one run, those that are refused included. Past it a call fails with an
+    /// error of kind `budget_exceeded`.
+    host_calls, HostCalls, Count, 10_000, 0 ..= 1 << 40;
+    /// Length of one request to the host's tools. A longer one is not read and fails as `too_large`.
+    host_call_bytes, HostCallBytes, Bytes, MIB, 256 ..= GIB;
+    /// Length of one answer of the host's tools. A longer one fails as `too_large`.
+    host_result_bytes, HostResultBytes, Bytes, 16 * MIB, 256 ..= GIB;
+    /// Wall-clock time that one run may wait for the host's tools in sum; `deadline_ms` stands still
+    /// meanwhile. Ends the run as `exceeded`.
+    host_wait_ms, HostWaitMs, Milliseconds, 300_000, 1 ..= 7 * 24 * 3_600_000;
+    /// How long a run may be suspended until it is resumed. A later attempt finds it ended as
+    /// `exceeded`.
+    suspended_ms, SuspendedMs, Milliseconds, 3_600_000, 1 ..= 30 * 24 * 3_600_000;
     /// How long a session may be left unused. A later use finds it ended.
     idle_ms, IdleMs, Milliseconds, 3_600_000, 1 ..= 30 * 24 * 3_600_000;
     /// How old a session may become. A later use finds it ended; a run under way goes on.

@@ -5,6 +5,8 @@
 #![allow(unsafe_code)]
 
 mod cow;
+#[cfg(test)]
+mod forked;
 mod map;
 mod region;
 mod signals;

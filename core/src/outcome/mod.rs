@@ -1,8 +1,11 @@
 //! How one run ended, what it printed and what it cost.
 
+mod event;
 mod tools;
 
-pub use tools::ToolErrorKind;
+pub use event::{Event, FileChange, Stream};
+pub(crate) use tools::arguments_sha256;
+pub use tools::{CallOutcome, SuspendedCall, ToolCallRecord, ToolErrorKind, ToolRecord};
 
 use crate::limits::LimitKey;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
@@ -40,6 +43,13 @@ pub enum Status {
     },
     /// The caller cancelled the run.
     Cancelled,
+    /// Tools of the run wait for results from outside; it goes on when it is resumed.
+    Suspended {
+        /// The calls that wait.
+        calls: Vec<SuspendedCall>,
+        /// What the run is resumed with.
+        token: String,
+    },
 }
 
 /// What is read: serde would ignore unknown fields of a variant that has none.
@@ -51,6 +61,7 @@ enum StatusJson {
     Exceeded { limit: LimitKey },
     Trapped { reason: TrapReason },
     Cancelled {},
+    Suspended { calls: Vec<SuspendedCall>, token: String },
 }
 
 impl From<StatusJson> for Status {
@@ -61,6 +72,7 @@ impl From<StatusJson> for Status {
             StatusJson::Exceeded { limit } => Status::Exceeded { limit },
             StatusJson::Trapped { reason } => Status::Trapped { reason },
             StatusJson::Cancelled {} => Status::Cancelled,
+            StatusJson::Suspended { calls, token } => Status::Suspended { calls, token },
         }
     }
 }
@@ -121,7 +133,7 @@ pub struct Usage {
     pub fuel: u64,
     /// Wall-clock time of the run, in milliseconds.
     pub wall_ms: f64,
-    /// The part of `wall_ms` spent waiting for the host: input, later tools.
+    /// The part of `wall_ms` spent waiting for the host: input and tools.
     pub host_wait_ms: f64,
     /// The most linear memory held at once, over all memories, in bytes.
     pub peak_memory_bytes: u64,
@@ -212,6 +224,8 @@ pub struct Outcome {
     pub files: FilesDiff,
     /// What was refused.
     pub denials: Vec<Denial>,
+    /// The calls of tools.
+    pub tool_calls: ToolRecord,
     /// What it cost.
     pub usage: Usage,
     /// One sentence that a model can act on; empty when there is nothing to say.
@@ -256,6 +270,8 @@ struct OutcomeJson {
     artifacts: Vec<Artifact>,
     files: FilesDiff,
     denials: Vec<Denial>,
+    #[serde(default, skip_serializing_if = "ToolRecord::is_empty")]
+    tool_calls: ToolRecord,
     usage: Usage,
     hint: String,
 }
@@ -281,6 +297,7 @@ impl From<Outcome> for OutcomeJson {
             artifacts: outcome.artifacts,
             files: outcome.files,
             denials: outcome.denials,
+            tool_calls: outcome.tool_calls,
             usage: outcome.usage,
             hint: outcome.hint,
         }
@@ -306,6 +323,7 @@ impl TryFrom<OutcomeJson> for Outcome {
             artifacts: json.artifacts,
             files: json.files,
             denials: json.denials,
+            tool_calls: json.tool_calls,
             usage: json.usage,
             hint: json.hint,
         })
@@ -341,6 +359,7 @@ mod tests {
             artifacts: Vec::new(),
             files: FilesDiff::default(),
             denials: Vec::new(),
+            tool_calls: ToolRecord::default(),
             usage: Usage::default(),
             hint: String::new(),
         }
@@ -359,6 +378,7 @@ mod tests {
         let json = serde_json::to_value(outcome(b"hi")).unwrap();
         assert_eq!(json["status"], serde_json::json!({"kind": "exited", "code": 0}));
         assert_eq!(json["stdout"], "hi");
+        assert!(json.get("tool_calls").is_none(), "no tool was called");
         let exceeded = serde_json::to_value(Status::Exceeded { limit: LimitKey::Fuel }).unwrap();
         assert_eq!(exceeded, serde_json::json!({"kind": "exceeded", "limit": "fuel"}));
         let trapped = serde_json::to_value(Status::Trapped { reason: TrapReason::StackOverflow }).unwrap();

@@ -4,16 +4,18 @@ mod access;
 mod clock;
 mod guest_path;
 mod mount;
+mod tools;
 
 pub use access::Access;
 pub use clock::{Clock, Seed};
 pub use guest_path::GuestPath;
 pub use mount::Mount;
+pub use tools::{ArgumentRule, ToolPolicy, ToolRule};
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// Everything a sandbox grants its guest: mounts, environment, clock and randomness.
+/// Everything a sandbox grants its guest: mounts, environment, clock, randomness and tools.
 ///
 /// A new policy grants nothing: no files beyond the image's own, no environment variable, the
 /// real clock and the operating system's randomness.
@@ -38,6 +40,8 @@ pub struct Policy {
     pub clock: Clock,
     /// Where the guest's randomness comes from; unset means the operating system.
     pub seed: Option<Seed>,
+    /// Which of the tools that are handed over the guest may call, and how.
+    pub tools: ToolPolicy,
 }
 
 impl Policy {
@@ -71,6 +75,13 @@ impl Policy {
     #[must_use]
     pub fn seed(mut self, seed: u64) -> Policy {
         self.seed = Some(Seed(seed));
+        self
+    }
+
+    /// Sets which tools may be called, and how.
+    #[must_use]
+    pub fn tools(mut self, tools: ToolPolicy) -> Policy {
+        self.tools = tools;
         self
     }
 }

@@ -69,7 +69,8 @@ impl PoolBuilder {
     /// # Errors
     /// `document_invalid` when the caps admit no sandbox at all; as for [`SandboxBuilder::build`].
     pub fn build(self) -> Result<Pool> {
-        let first = self.prototype.clone().build()?;
+        let prototype = self.prototype.clone().with_tools_ready()?;
+        let first = prototype.clone().build()?;
         let limits = first.limits();
         let sandbox_bytes = most_bytes(limits);
         let by_memory = usize::try_from(self.max_host_bytes / sandbox_bytes).unwrap_or(usize::MAX);
@@ -89,7 +90,7 @@ impl PoolBuilder {
             max_ready: self.max_ready,
             max_ready_age: Duration::from_millis(age) / READY_SHARE,
         };
-        Ok(Pool { handle: Arc::new(Handle { shared: Shared::new(self.prototype, rules, Box::new(first)) }) })
+        Ok(Pool { handle: Arc::new(Handle { shared: Shared::new(prototype, rules, Box::new(first)) }) })
     }
 
     fn admits_none(&self, sandbox_bytes: u64) -> Error {

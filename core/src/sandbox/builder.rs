@@ -8,6 +8,7 @@ use crate::image::{Image, Kind};
 use crate::limits::{Budget, LimitKey, Limits};
 use crate::policy::Policy;
 use crate::snapshot::Snapshot;
+use crate::tools::{Decision, Gate, Threads, Tool, ToolCall, Toolbox};
 use crate::vfs::{self, MountPoint, Quota, Take, Vfs};
 use crate::wasi::{self, Clock, Grants, Interrupt, Stdin, WasiCtx};
 use std::sync::Arc;
@@ -21,6 +22,10 @@ pub struct SandboxBuilder {
     limits: Limits,
     reseed: bool,
     guest_turns: bool,
+    tools: Vec<Tool>,
+    gate: Option<Gate>,
+    /// Those of the sandbox that a snapshot was taken of, unless others are given.
+    toolbox: Option<Arc<Toolbox>>,
 }
 
 /// What a sandbox starts from.
@@ -32,19 +37,49 @@ enum Origin {
 
 impl SandboxBuilder {
     pub(super) fn new(image: &Image) -> SandboxBuilder {
-        let origin = Origin::Image(image.clone());
-        SandboxBuilder { origin, policy: Policy::new(), limits: Limits::new(), reseed: false, guest_turns: false }
+        SandboxBuilder::from_origin(Origin::Image(image.clone()), Policy::new(), Limits::new(), None)
     }
 
     pub(crate) fn from_snapshot(snapshot: &Snapshot) -> SandboxBuilder {
         let (policy, limits) = (snapshot.policy().clone(), snapshot.limits().clone());
-        SandboxBuilder { origin: Origin::Snapshot(snapshot.clone()), policy, limits, reseed: false, guest_turns: false }
+        SandboxBuilder::from_origin(Origin::Snapshot(snapshot.clone()), policy, limits, snapshot.toolbox())
+    }
+
+    fn from_origin(origin: Origin, policy: Policy, limits: Limits, toolbox: Option<Arc<Toolbox>>) -> SandboxBuilder {
+        let (reseed, guest_turns, tools, gate) = (false, false, Vec::new(), None);
+        SandboxBuilder { origin, policy, limits, reseed, guest_turns, tools, gate, toolbox }
     }
 
     /// What the guest may touch; nothing unless set.
     #[must_use]
     pub fn policy(mut self, policy: Policy) -> SandboxBuilder {
+        // Rules are worked out for one policy.
+        if policy.tools != self.policy.tools {
+            self.toolbox = None;
+        }
         self.policy = policy;
+        self
+    }
+
+    /// Hands a tool over: the guest can call it, as the policy's `tools` say.
+    #[must_use]
+    pub fn tool(mut self, tool: Tool) -> SandboxBuilder {
+        self.tools.push(tool);
+        self
+    }
+
+    /// Hands several tools over.
+    #[must_use]
+    pub fn tools(mut self, tools: impl IntoIterator<Item = Tool>) -> SandboxBuilder {
+        self.tools.extend(tools);
+        self
+    }
+
+    /// Has the last word on every call of a tool before it is made. It is called on the thread that
+    /// drives the run; a gate that panics has denied the call.
+    #[must_use]
+    pub fn gate(mut self, gate: impl Fn(&ToolCall) -> Decision + Send + Sync + 'static) -> SandboxBuilder {
+        self.gate = Some(Gate::new(gate));
         self
     }
 
@@ -71,16 +106,28 @@ impl SandboxBuilder {
         self
     }
 
+    /// Does now what every sandbox made from this would do again: compiles schemas and rules of tools.
+    ///
+    /// # Errors
+    /// `tool_invalid`, `tool_policy_invalid`.
+    pub(crate) fn with_tools_ready(mut self) -> Result<SandboxBuilder> {
+        let (tools, gate) = (std::mem::take(&mut self.tools), self.gate.take());
+        self.toolbox = toolbox_of(self.toolbox.take(), tools, &self.policy, gate)?;
+        Ok(self)
+    }
+
     /// Makes the sandbox: opens the host folders of its mounts and joins the file tree. For an
     /// interpreter it also forks the image's guest.
     ///
     /// # Errors
     /// `mount_invalid` (naming every mount that cannot be used), `environment_invalid`,
+    /// `tool_invalid`, `tool_policy_invalid`,
     /// `module_exceeds` and `snapshot_exceeds` when the limits are smaller than what it starts with,
     /// `host_exhausted`.
     pub fn build(self) -> Result<Sandbox> {
-        let SandboxBuilder { origin, policy, limits, reseed, guest_turns } = self;
+        let SandboxBuilder { origin, policy, limits, reseed, guest_turns, tools, gate, toolbox } = self;
         check_environment(&policy)?;
+        let toolbox = toolbox_of(toolbox, tools, &policy, gate)?;
         let mounts = vfs::mount_points(&policy.mounts)?;
         let image = match &origin {
             Origin::Image(image) => image.clone(),
@@ -130,7 +177,32 @@ impl SandboxBuilder {
                 (Body::Session(Session::new(live, snapshot, fresh || reseed)), clock)
             }
         };
-        Ok(Sandbox { image, policy, limits, host_bytes, clock, body, cancel: CancelHandle::new() })
+        let cancel = CancelHandle::new();
+        Ok(Sandbox {
+            image,
+            policy,
+            limits,
+            host_bytes,
+            clock,
+            task: None,
+            body,
+            cancel,
+            toolbox,
+            tool_threads: Threads::default(),
+        })
+    }
+}
+
+/// The tools that were handed over, or those that were ready before.
+fn toolbox_of(
+    ready: Option<Arc<Toolbox>>,
+    tools: Vec<Tool>,
+    policy: &Policy,
+    gate: Option<Gate>,
+) -> Result<Option<Arc<Toolbox>>> {
+    match ready {
+        Some(toolbox) if tools.is_empty() && gate.is_none() => Ok(Some(toolbox)),
+        _ => Toolbox::new(tools, &policy.tools, gate),
     }
 }
 

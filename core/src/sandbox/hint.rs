@@ -8,6 +8,9 @@ pub(super) fn hint(outcome: &Outcome, limits: &Limits) -> String {
     match &outcome.status {
         Status::Exceeded { limit } => exceeded(*limit, limits.value(*limit)),
         Status::Trapped { reason } => trapped(*reason).to_owned(),
+        Status::Suspended { calls, .. } => {
+            format!("The run waits for the result of `{}`.", calls.first().map_or("a tool", |call| &call.tool))
+        }
         _ if !outcome.denials.is_empty() => {
             let denial = &outcome.denials[0];
             format!("{} on {:?} was refused: the sandbox does not grant it.", denial.operation, denial.name)
@@ -28,6 +31,12 @@ fn exceeded(limit: LimitKey, allowed: u64) -> String {
         LimitKey::DeadlineMs => {
             format!("The program was stopped after {allowed} ms: do less work, or do not wait so long.")
         }
+        LimitKey::HostWaitMs => {
+            format!(
+                "The tools that the program called took more than {allowed} ms together: call fewer, or faster ones."
+            )
+        }
+        LimitKey::SuspendedMs => format!("The run was suspended, and nobody resumed it within {allowed} ms."),
         LimitKey::MemoryBytes => format!("The program needs more than the {allowed} bytes of memory it may use."),
         limit => format!("The program exceeded `{limit}`, which allows {allowed}."),
     }

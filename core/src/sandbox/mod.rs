@@ -3,15 +3,20 @@
 mod builder;
 mod cancel;
 mod command;
+mod follow;
 mod hint;
+mod outcome;
 mod program;
 mod run;
 mod session;
+mod task;
 #[cfg(test)]
 mod tests;
+mod turn;
 
 pub use builder::SandboxBuilder;
 pub use cancel::CancelHandle;
+pub use follow::Following;
 pub use program::Program;
 
 use crate::error::{Error, Result};
@@ -21,14 +26,21 @@ use crate::outcome::{FilesDiff, Outcome};
 use crate::policy::{GuestPath, Policy};
 use crate::snapshot::{self, Snapshot};
 use crate::store::block_on;
+use crate::tools::{Threads, ToolError, Toolbox};
 use crate::vfs::{self, Vfs};
 use crate::wasi::Clock;
+use run::Manner;
+use serde_json::Value;
 use session::Session;
 use std::path::Path;
 use std::sync::Arc;
+use task::Task;
 
 /// What is left of a sandbox whose file tree did not come back from a run.
 const GONE: Error = Error::SandboxUnusable { reason: "an earlier run was dropped, failed to start or panicked" };
+
+/// What is there while a run is suspended.
+const AWAY: Error = Error::RunSuspended;
 
 /// An isolated place to run programs in.
 ///
@@ -55,8 +67,12 @@ pub struct Sandbox {
     limits: Limits,
     host_bytes: Arc<Budget>,
     clock: Arc<Clock>,
+    /// The run under way: one that is suspended, or that is being driven.
+    task: Option<Task>,
     body: Body,
     cancel: CancelHandle,
+    toolbox: Option<Arc<Toolbox>>,
+    tool_threads: Threads,
 }
 
 /// What the image's kind makes of a sandbox.
@@ -90,12 +106,14 @@ impl Sandbox {
     /// Runs one program without blocking the thread while the guest sleeps or waits; while it
     /// computes, the future yields about every 0.2 ms. Works on any executor.
     ///
-    /// Dropping the future ends the guest and with it this sandbox.
+    /// Dropping the future ends the guest, its tools' futures, and with them a session; files can
+    /// still be read.
     ///
     /// # Errors
     /// As for [`run`](Sandbox::run).
     pub async fn run_async(&mut self, program: Program) -> Result<Outcome> {
-        run::run(self, program, false).await
+        self.begin(program, Manner::default())?;
+        self.finish().await
     }
 
     /// Runs one program up to its very end and then ends the session: exit handlers run, and files
@@ -107,12 +125,82 @@ impl Sandbox {
         block_on(self.run_to_end_async(program))
     }
 
-    /// The same without blocking the thread, as [`run_async`](Sandbox::run_async) does it.
+    /// [`run_to_end`](Sandbox::run_to_end) without blocking.
     ///
     /// # Errors
     /// As for [`run`](Sandbox::run).
     pub async fn run_to_end_async(&mut self, program: Program) -> Result<Outcome> {
-        run::run(self, program, true).await
+        self.begin(program, Manner { to_end: true, ..Manner::default() })?;
+        self.finish().await
+    }
+
+    /// Starts a program whose output, calls of tools, files and artifacts are told while it runs.
+    ///
+    /// A guest of the image `python` writes its standard output line by line, unless the program
+    /// says otherwise ([`Program::line_buffered`]).
+    ///
+    /// # Errors
+    /// As for [`run`](Sandbox::run).
+    pub fn follow(&mut self, program: Program) -> Result<Following<'_>> {
+        self.begin(program, Manner { followed: true, ..Manner::default() })?;
+        Ok(Following::new(self))
+    }
+
+    /// Like [`follow`](Sandbox::follow), up to the program's very end, as
+    /// [`run_to_end`](Sandbox::run_to_end).
+    ///
+    /// # Errors
+    /// As for [`run`](Sandbox::run).
+    pub fn follow_to_end(&mut self, program: Program) -> Result<Following<'_>> {
+        self.begin(program, Manner { followed: true, to_end: true })?;
+        Ok(Following::new(self))
+    }
+
+    /// Goes on with a run that is suspended: `results` are those of the calls in its outcome, by their
+    /// numbers. A call without a result suspends the run anew. Nothing is run again.
+    ///
+    /// The outcome is that of the whole run, from its start.
+    ///
+    /// # Errors
+    /// `resume_invalid` when no run is suspended, or with another token or other calls; as for
+    /// [`run`](Sandbox::run).
+    pub fn resume(&mut self, token: &str, results: Vec<(u64, Result<Value, ToolError>)>) -> Result<Outcome> {
+        block_on(self.resume_async(token, results))
+    }
+
+    /// [`resume`](Sandbox::resume) without blocking.
+    ///
+    /// # Errors
+    /// As for [`resume`](Sandbox::resume).
+    pub async fn resume_async(
+        &mut self,
+        token: &str,
+        results: Vec<(u64, Result<Value, ToolError>)>,
+    ) -> Result<Outcome> {
+        match self.take_results(token, results)? {
+            Some(outcome) => Ok(outcome),
+            None => self.finish().await,
+        }
+    }
+
+    /// Follows a run that was followed before it was suspended: the events since then.
+    ///
+    /// # Errors
+    /// As for [`resume`](Sandbox::resume).
+    pub fn resume_following(
+        &mut self,
+        token: &str,
+        results: Vec<(u64, Result<Value, ToolError>)>,
+    ) -> Result<Following<'_>> {
+        match self.take_results(token, results)? {
+            Some(_) => Err(Error::ResumeInvalid { reason: "it was suspended for too long".to_owned() }),
+            None => Ok(Following::new(self)),
+        }
+    }
+
+    /// Ends the run that is suspended, if there is one, and with it a session.
+    pub fn discard(&mut self) {
+        self.abandon();
     }
 
     /// Ends the session as its interpreter would: exit handlers run, and files that were left open are
@@ -125,23 +213,25 @@ impl Sandbox {
         block_on(self.close_async())
     }
 
-    /// The same without blocking the thread, as [`run_async`](Sandbox::run_async) does it.
+    /// [`close`](Sandbox::close) without blocking.
     ///
     /// # Errors
     /// As for [`close`](Sandbox::close).
     pub async fn close_async(&mut self) -> Result<Outcome> {
-        run::close(self).await
+        self.begin_close()?;
+        self.finish().await
     }
 
     /// Saves the session as it is now, between two runs. The session goes on; what it writes later
     /// is not part of the snapshot.
     ///
     /// # Errors
-    /// `session_ended`; `program_invalid` for a sandbox of a command module.
+    /// `session_ended`, `run_suspended`; `program_invalid` for a sandbox of a command module.
     pub fn snapshot(&mut self) -> Result<Snapshot> {
+        self.make_way()?;
         let Body::Session(session) = &mut self.body else { return Err(snapshot::not_a_session(&self.image)) };
         let captured = session.capture(&self.image, &self.limits)?;
-        Ok(Snapshot::new(&self.image, &self.policy, &self.limits, captured))
+        Ok(Snapshot::new(&self.image, &self.policy, &self.limits, captured).with_tools(self.toolbox.clone()))
     }
 
     /// A copy of the session, which goes on from here by itself. For several, take one
@@ -206,6 +296,10 @@ impl Sandbox {
     }
 
     fn vfs(&mut self) -> Result<&mut Vfs> {
+        if self.task.as_ref().is_some_and(|task| task.suspended.is_some()) {
+            return Err(AWAY);
+        }
+        self.abandon();
         let vfs = match &mut self.body {
             Body::Command { vfs } => vfs.as_deref_mut(),
             Body::Session(session) => session.vfs(),

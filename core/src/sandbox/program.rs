@@ -23,6 +23,7 @@ pub struct Program {
     name: Option<String>,
     args: Vec<String>,
     pub(super) stdin: Stdin,
+    line_buffered: Option<bool>,
 }
 
 /// What a program becomes for a session.
@@ -56,17 +57,54 @@ struct Head<'a> {
     env: Option<&'a BTreeMap<String, String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     result_bytes: Option<u64>,
+    /// The tools are others than the guest knows of.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    tools: bool,
+    /// They are plain globals too.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    globals: bool,
+    /// Standard output is written line by line.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    lines: bool,
+}
+
+/// What a request depends on besides its program.
+pub(super) struct About<'a> {
+    pub(super) image: &'a Image,
+    pub(super) policy: &'a Policy,
+    pub(super) limits: &'a Limits,
+    pub(super) driver: Driver,
+    pub(super) seeding: Option<Seeding>,
+    /// What the guest is told of its tools.
+    pub(super) tools: News,
+    /// Somebody follows the run.
+    pub(super) followed: bool,
+}
+
+/// What a guest is told of its tools.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum News {
+    /// What it knows is right.
+    Known,
+    /// It must ask anew; `globals`: and bind them.
+    Changed { globals: bool },
 }
 
 impl Program {
     /// Source code in the image's language.
     pub fn code(source: impl Into<String>) -> Program {
-        Program { source: Some(source.into()), name: None, args: Vec::new(), stdin: Stdin::empty() }
+        Program {
+            source: Some(source.into()),
+            name: None,
+            args: Vec::new(),
+            stdin: Stdin::empty(),
+            line_buffered: None,
+        }
     }
 
     /// The image's own command, with arguments to come.
     pub fn command() -> Program {
-        Program { source: None, name: None, args: Vec::new(), stdin: Stdin::empty() }
+        Program { source: None, name: None, args: Vec::new(), stdin: Stdin::empty(), line_buffered: None }
     }
 
     /// The script's file name, as its tracebacks show it.
@@ -97,6 +135,14 @@ impl Program {
         self
     }
 
+    /// Whether an interpreter writes its standard output line by line, as on a terminal, or in larger
+    /// pieces. Unless set it does the former when somebody follows the run.
+    #[must_use]
+    pub fn line_buffered(mut self, line_buffered: bool) -> Program {
+        self.line_buffered = Some(line_buffered);
+        self
+    }
+
     /// The arguments for a command module.
     pub(super) fn into_arguments(self, image: &Image) -> Result<(Vec<String>, Stdin)> {
         if self.source.is_some() {
@@ -110,14 +156,8 @@ impl Program {
 
     /// The request for a session. The first one after a fork says so, and carries the policy's
     /// environment.
-    pub(super) fn into_turn(
-        self,
-        image: &Image,
-        policy: &Policy,
-        limits: &Limits,
-        driver: Driver,
-        seeding: Option<Seeding>,
-    ) -> Result<Turn> {
+    pub(super) fn into_turn(self, about: &About<'_>) -> Result<Turn> {
+        let About { image, policy, limits, driver, seeding, tools, followed } = *about;
         let fresh = seeding.is_some();
         self.check_arguments()?;
         let source = self.source.ok_or_else(|| invalid(image, "it takes source code: use Program::code"))?;
@@ -144,6 +184,9 @@ impl Program {
                 env: Some(&policy.env).filter(|env| fresh && !env.is_empty()),
                 result_bytes: Some(result_bytes)
                     .filter(|bytes| fresh && *bytes != LimitKey::ResultBytes.default_value()),
+                tools: tools != News::Known,
+                globals: tools == News::Changed { globals: true },
+                lines: self.line_buffered.unwrap_or(followed),
             };
             head.request(seeding, &source)?
         };
@@ -170,8 +213,9 @@ impl Head<'_> {
             Some(Seeding::Image) => request.push(b'f'),
             Some(Seeding::Everything) => request.push(b'F'),
         }
-        let Head { name, path0: _, argv, env, result_bytes } = self;
-        let says_something = name.is_some() || argv.is_some() || env.is_some() || result_bytes.is_some();
+        let Head { name, path0: _, argv, env, result_bytes, tools, globals: _, lines } = self;
+        let says_something =
+            name.is_some() || argv.is_some() || env.is_some() || result_bytes.is_some() || *tools || *lines;
         if says_something {
             let written = serde_json::to_writer(&mut request, self);
             written.map_err(|error| Error::Internal { reason: error.to_string() })?;

@@ -129,16 +129,17 @@ fn a_sleeping_guest_ends_at_its_deadline_for_async_callers_too() {
 }
 
 #[test]
-fn dropping_the_future_ends_the_guest_and_the_sandbox_says_so() {
-    let mut sandbox = sandbox(FOREVER, Limits::new());
+fn dropping_the_future_ends_the_guest_at_once_and_keeps_the_files() {
+    let mut sandbox = sandbox(FOREVER, Limits::new().with(LimitKey::Fuel, 100_000_000).unwrap());
     let executor = Executor::new();
     {
         let mut run = pin!(sandbox.run_async(Program::command()));
         assert!(executor.poll(run.as_mut()).is_pending());
     }
-    let refused = sandbox.run(Program::command()).unwrap_err();
-    assert_eq!(refused.code().as_str(), "sandbox_unusable");
-    assert!(!sandbox.cancel_handle().cancel());
+    assert!(sandbox.task.is_none() && !sandbox.cancel_handle().cancel());
+    assert!(sandbox.files().unwrap().added.is_empty());
+    let again = sandbox.run(Program::command()).unwrap();
+    assert_eq!(again.status, Status::Exceeded { limit: LimitKey::Fuel });
 }
 
 #[test]

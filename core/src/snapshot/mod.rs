@@ -19,12 +19,13 @@ use crate::limits::{LimitKey, Limits};
 use crate::memory::MemoryImage;
 use crate::policy::Policy;
 use crate::sandbox::{Sandbox, SandboxBuilder};
+use crate::tools::Toolbox;
 use crate::vfs::Caps;
 use crate::wasi::WasiState;
 use crate::wire::Key;
 use format::{Contents, Expect, Origin, PageRun, State};
 use parking_lot::Mutex;
-use std::io::{Read as _, Write as _};
+use std::io::Read as _;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -49,6 +50,8 @@ struct Inner {
     policy: Policy,
     limits: Limits,
     captured: Captured,
+    /// The tools that forks in this process are handed; no part of the byte form.
+    toolbox: Option<Arc<Toolbox>>,
     /// The whole memory, made when the first fork needs it.
     memory: Mutex<Option<Arc<MemoryImage>>>,
 }
@@ -56,11 +59,23 @@ struct Inner {
 impl Snapshot {
     pub(crate) fn new(image: &Image, policy: &Policy, limits: &Limits, captured: Captured) -> Snapshot {
         let (image, policy, limits) = (image.clone(), policy.clone(), limits.clone());
-        Snapshot { inner: Arc::new(Inner { image, policy, limits, captured, memory: Mutex::default() }) }
+        Snapshot { inner: Arc::new(Inner { image, policy, limits, captured, toolbox: None, memory: Mutex::default() }) }
     }
 
-    /// A new sandbox that starts from it, with the policy and the limits of the one it was taken
-    /// of; host folders are opened anew.
+    /// Its forks get these tools. Only for one that nobody else holds yet.
+    pub(crate) fn with_tools(mut self, toolbox: Option<Arc<Toolbox>>) -> Snapshot {
+        if let Some(inner) = Arc::get_mut(&mut self.inner) {
+            inner.toolbox = toolbox;
+        }
+        self
+    }
+
+    pub(crate) fn toolbox(&self) -> Option<Arc<Toolbox>> {
+        self.inner.toolbox.clone()
+    }
+
+    /// A new sandbox that starts from it, with the policy, the limits and the tools of the one it was
+    /// taken of; host folders are opened anew. A snapshot that was read from bytes has no tools.
     ///
     /// # Errors
     /// As for [`SandboxBuilder::build`].
@@ -147,21 +162,14 @@ impl Snapshot {
         Ok(Snapshot::new(image, &Policy::new(), limits, captured))
     }
 
-    /// Writes the byte form into a file, which is there completely or not at all.
+    /// Writes the byte form into a file that only this user can read. It is there completely or not at
+    /// all; one that was there is replaced.
     ///
     /// # Errors
     /// As for [`to_bytes`](Snapshot::to_bytes), and `host_io`.
     pub fn save(&self, path: &Path, key: Option<&Key>) -> Result<()> {
         let bytes = self.to_bytes(key)?;
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let unfinished = path.with_file_name(format!(".{name}.{}.unfinished", std::process::id()));
-        let written = std::fs::File::create(&unfinished)
-            .and_then(|mut file| file.write_all(&bytes).and_then(|()| file.sync_all()))
-            .and_then(|()| std::fs::rename(&unfinished, path));
-        if written.is_err() {
-            let _ = std::fs::remove_file(&unfinished);
-        }
-        written.map_err(Error::host_io(format!("writing the snapshot {}", path.display())))
+        crate::engine::replace(path, &bytes).map_err(Error::host_io(format!("writing the snapshot {}", path.display())))
     }
 
     /// Reads a file written by [`save`](Snapshot::save).
@@ -239,8 +247,10 @@ impl std::fmt::Debug for Snapshot {
 }
 
 fn origin(image: &Image) -> Result<Origin> {
-    let engine = image.engine().machine(crate::engine::Start::Image)?.fingerprint;
-    Ok(Origin { image: image.digest().ok_or_else(|| not_a_session(image))?, engine })
+    match (image.kind(), image.digest()) {
+        (Kind::Reactor(start), Some(digest)) => Ok(Origin { image: digest, engine: start.made_by }),
+        _ => Err(not_a_session(image)),
+    }
 }
 
 pub(crate) fn not_a_session(image: &Image) -> Error {

@@ -4,7 +4,9 @@
 //! fuel, or because it waits. [`drive`] is the owner of deadline and cancellation: it looks at
 //! them each time. A blocking caller polls the same future from [`block_on`].
 
+use super::Desk;
 use crate::error::Error;
+use crate::tools::Broker;
 use crate::wasi::{Interrupt, Stop};
 use futures_timer::Delay;
 use parking_lot::Mutex;
@@ -27,28 +29,122 @@ pub(crate) enum Halt {
 
 /// Polls `guest` until it ends or must stop. Dropping it unwinds the guest's fiber.
 pub(crate) async fn drive<F: Future>(interrupt: &Interrupt, guest: F) -> Result<F::Output, Halt> {
+    serve(interrupt, None, guest).await
+}
+
+/// What a guest's requests go to: its desk, and the broker of its run.
+pub(crate) struct Host<'a> {
+    pub(crate) desk: &'a Desk,
+    pub(crate) broker: &'a mut Broker,
+}
+
+/// Requests that are answered before an executor gets its turn.
+const REQUESTS_AT_ONCE: u32 = 64;
+
+/// Like [`drive`], and answers what the guest asks, on the stack of whoever polls.
+pub(crate) async fn serve<F: Future>(
+    interrupt: &Interrupt,
+    mut host: Option<Host<'_>>,
+    guest: F,
+) -> Result<F::Output, Halt> {
     let mut guest = pin!(guest);
     let mut alarm: Option<Delay> = None;
     let relay = Arc::new(Relay::default());
     let waker = Waker::from(relay.clone());
     poll_fn(|context| {
-        let polled = relay.around(context, || {
-            catch_unwind(AssertUnwindSafe(|| guest.as_mut().poll(&mut Context::from_waker(&waker))))
-        });
-        match polled {
-            Ok(Poll::Ready(output)) => return Poll::Ready(Ok(output)),
-            Ok(Poll::Pending) => {}
-            Err(panic) => return Poll::Ready(Err(Halt::Panic(panicked(panic.as_ref())))),
+        let mut requests = 0;
+        loop {
+            if let Some(host) = &mut host
+                && host.broker.is_busy()
+            {
+                match host.work(interrupt, context) {
+                    Ok(Work::Done) => {}
+                    Ok(Work::Waits(until)) => {
+                        if let Some(at) = until {
+                            wake_at(&mut alarm, context, at);
+                        }
+                        return Poll::Pending;
+                    }
+                    Err(stop) => return Poll::Ready(Err(Halt::Stop(stop))),
+                }
+            }
+            if interrupt.is_stopped()
+                && let Err(stop) = interrupt.check()
+            {
+                return Poll::Ready(Err(Halt::Stop(stop)));
+            }
+            let polled = relay.around(context, || {
+                catch_unwind(AssertUnwindSafe(|| guest.as_mut().poll(&mut Context::from_waker(&waker))))
+            });
+            match polled {
+                Ok(Poll::Ready(output)) => return Poll::Ready(Ok(output)),
+                Ok(Poll::Pending) => {}
+                Err(panic) => return Poll::Ready(Err(Halt::Panic(panicked(panic.as_ref())))),
+            }
+            if let Some(host) = &mut host {
+                if let Some(request) = host.desk.take_request() {
+                    host.broker.ask(request);
+                    // What is answered without a tool is the guest's own time.
+                    if host.broker.calls_tools() {
+                        interrupt.begin_host_wait();
+                    }
+                    requests += 1;
+                    if requests < REQUESTS_AT_ONCE {
+                        continue;
+                    }
+                    context.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+                if host.broker.is_busy() {
+                    continue;
+                }
+            }
+            if let Err(stop) = interrupt.check() {
+                return Poll::Ready(Err(Halt::Stop(stop)));
+            }
+            if let Some(at) = interrupt.waiting_until() {
+                wake_at(&mut alarm, context, at);
+            }
+            return Poll::Pending;
         }
-        if let Err(stop) = interrupt.check() {
-            return Poll::Ready(Err(Halt::Stop(stop)));
-        }
-        if let Some(at) = interrupt.waiting_until() {
-            wake_at(&mut alarm, context, at);
-        }
-        Poll::Pending
     })
     .await
+}
+
+/// How far the host has come with a request.
+enum Work {
+    /// The guest can go on: with the answer, or to report.
+    Done,
+    /// Until then at the latest; a suspended run waits for whoever resumes it.
+    Waits(Option<Instant>),
+}
+
+impl Host<'_> {
+    fn work(&mut self, interrupt: &Interrupt, context: &mut Context<'_>) -> Result<Work, Stop> {
+        interrupt.wake_on_cancel(context.waker());
+        if interrupt.is_stopped() {
+            interrupt.check()?;
+        }
+        if let Some(results) = self.desk.take_results() {
+            self.broker.settle(results);
+        }
+        match self.broker.poll(context) {
+            Poll::Ready(answer) => {
+                interrupt.end_host_wait();
+                self.desk.answer(answer);
+                interrupt.check()?;
+                Ok(Work::Done)
+            }
+            Poll::Pending if self.broker.is_suspended() => {
+                let newly = self.desk.suspend(|| self.broker.suspended_calls());
+                Ok(if newly { Work::Done } else { Work::Waits(None) })
+            }
+            Poll::Pending => {
+                interrupt.check()?;
+                Ok(Work::Waits(Some(interrupt.host_deadline())))
+            }
+        }
+    }
 }
 
 /// The waker that a guest's fiber gets to see. The caller's own is code of the caller, which may

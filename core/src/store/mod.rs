@@ -3,18 +3,23 @@
 //! Fuel is the only meter compiled into guests. Its yields give the host its turn: at each of
 //! them the owner of the run looks at deadline and cancellation (docs/decisions/001).
 
+mod desk;
 mod drive;
 mod meter;
+mod report;
 mod stop;
 
-pub(crate) use drive::{Halt, block_on, drive, panicked};
+pub(crate) use desk::{Desk, Heard, Suspension};
+pub(crate) use drive::{Halt, Host, block_on, drive, panicked, serve};
 pub(crate) use meter::Meter;
+pub(crate) use report::Report;
 pub(crate) use stop::{classify, refused_at_start, status_of};
 
 use crate::error::{Error, Result};
 use crate::limits::{LimitKey, Limits};
 use crate::wasi::{self, WasiCtx};
-use wasmtime::{Memory, Store};
+use std::sync::Arc;
+use wasmtime::{Memory, Store, TypedFunc};
 
 /// Fuel between two looks at deadline and cancellation: about 0.2 ms of guest time, so that a
 /// yield costs about 2 %.
@@ -24,6 +29,9 @@ const YIELD_FUEL: u64 = 1_000_000;
 pub(crate) struct State {
     pub(crate) wasi: WasiCtx,
     pub(crate) meter: Meter,
+    /// Where the guest asks its host; none where there are no tools.
+    pub(crate) desk: Option<Arc<Desk>>,
+    pub(crate) host_alloc: Option<TypedFunc<u32, u32>>,
     memory: Option<Memory>,
 }
 
@@ -43,7 +51,7 @@ impl wasi::Host for State {
 
 /// A store for one guest, fuelled and metered.
 pub(crate) fn new_store(engine: &wasmtime::Engine, wasi: WasiCtx, limits: &Limits) -> Result<Store<State>> {
-    let state = State { wasi, meter: Meter::new(limits), memory: None };
+    let state = State { wasi, meter: Meter::new(limits), desk: None, host_alloc: None, memory: None };
     let mut store = Store::new(engine, state);
     store.limiter(|state| &mut state.meter);
     let fuelled =

@@ -38,6 +38,7 @@ pub(crate) fn classify(error: &wasmtime::Error) -> Result<Status, Error> {
 pub(crate) fn status_of(stop: Stop) -> Status {
     match stop {
         Stop::Deadline => Status::Exceeded { limit: LimitKey::DeadlineMs },
+        Stop::HostWait => Status::Exceeded { limit: LimitKey::HostWaitMs },
         Stop::Cancelled => Status::Cancelled,
     }
 }

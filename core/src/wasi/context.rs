@@ -7,7 +7,7 @@ use super::random::Random;
 use super::stdin::{Input, Stdin};
 use super::stdio::{Capture, Captured};
 use super::table::Table;
-use super::{Clock, Failure, Interrupt, Stop};
+use super::{Clock, Failure, Interrupt, Outlet, Stop};
 use crate::error::Error;
 use crate::limits::{Budget, LimitKey, Limits};
 use crate::outcome::Denial;
@@ -60,11 +60,14 @@ pub(crate) struct WasiCtx {
     pub(super) denials: Denials,
     pub(super) interrupt: Arc<Interrupt>,
     pub(super) credit: Credit,
+    /// Where what happens goes, if somebody follows the run.
+    pub(super) outlet: Option<Arc<Outlet>>,
     output_bytes: u64,
     host_bytes: Arc<Budget>,
 }
 
 /// What a guest wrote and was refused in one run.
+#[derive(Debug, Default)]
 pub(crate) struct Streams {
     pub(crate) stdout: Captured,
     pub(crate) stderr: Captured,
@@ -107,6 +110,7 @@ impl WasiCtx {
             denials: Denials::default(),
             credit: Credit::new(interrupt.clone()),
             interrupt,
+            outlet: None,
             output_bytes,
             host_bytes,
         })
@@ -120,6 +124,20 @@ impl WasiCtx {
         self.interrupt = interrupt;
     }
 
+    /// From now on tells what happens.
+    pub(crate) fn follow(&mut self, outlet: Arc<Outlet>) {
+        self.outlet = Some(outlet);
+    }
+
+    /// What the run has printed and was refused, while it goes on.
+    pub(crate) fn streams_so_far(&self) -> Streams {
+        Streams {
+            stdout: self.stdout.so_far(),
+            stderr: self.stderr.so_far(),
+            denials: self.denials.as_slice().to_vec(),
+        }
+    }
+
     /// Ends a run; the guest, its descriptors and files stay.
     pub(crate) fn end_run(&mut self) -> Streams {
         if let Some(error) = self.stdin.problem() {
@@ -127,6 +145,10 @@ impl WasiCtx {
         }
         self.stdin = Input::new(Stdin::empty(), self.host_bytes.clone());
         self.vfs.set_pace(None);
+        if self.outlet.is_some() {
+            self.table.slots().iter().flatten().for_each(|descriptor| self.tell_closed(descriptor));
+            self.outlet = None;
+        }
         let fresh = || Capture::new(self.output_bytes, self.host_bytes.clone());
         Streams {
             stdout: std::mem::replace(&mut self.stdout, fresh()).finish(),

@@ -28,6 +28,10 @@ impl Denials {
         }
     }
 
+    pub(super) fn as_slice(&self) -> &[Denial] {
+        &self.kept
+    }
+
     pub(super) fn into_vec(self) -> Vec<Denial> {
         self.kept
     }
@@ -35,7 +39,7 @@ impl Denials {
 
 /// The path as the program gave it: the C library has split it into a preopened directory and
 /// the rest.
-fn absolute(preopen: Option<&str>, path: &str) -> String {
+pub(super) fn absolute(preopen: Option<&str>, path: &str) -> String {
     let mut name = String::new();
     if let Some(preopen) = preopen.filter(|_| !path.starts_with('/')) {
         name.push_str(cut(preopen));

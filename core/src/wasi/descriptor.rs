@@ -37,6 +37,15 @@ pub(super) struct File {
     pub(super) position: u64,
     /// Calls on it reach the host's disk, so they may take long.
     pub(super) on_host: bool,
+    /// Somebody follows the run and wants to know when it is written.
+    pub(super) followed: Option<Followed>,
+}
+
+/// What is told of a file when it is closed.
+#[derive(Debug)]
+pub(super) struct Followed {
+    pub(super) name: Box<str>,
+    pub(super) written: bool,
 }
 
 /// An open directory.

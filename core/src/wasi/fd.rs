@@ -2,14 +2,16 @@
 
 use super::abi::{self, FdFlags, FstFlags, Rights};
 use super::context::{close, cost};
-use super::descriptor::{Dir, File, Kind};
+use super::descriptor::{Descriptor, Dir, File, Followed, Kind};
 use super::{Failure, GuestMemory, WasiCtx};
+use crate::outcome::FileChange;
 use crate::vfs::{Errno, FileType, SetTime, Stat};
 
 impl WasiCtx {
     pub(super) fn fd_close(&mut self, _: GuestMemory<'_>, fd: u32) -> Result<(), Failure> {
         self.pay_to_close(fd)?;
         let descriptor = self.table.remove(fd)?;
+        self.tell_closed(&descriptor);
         close(&mut self.vfs, descriptor);
         Ok(())
     }
@@ -17,6 +19,7 @@ impl WasiCtx {
     pub(super) fn fd_renumber(&mut self, _: GuestMemory<'_>, from: u32, to: u32) -> Result<(), Failure> {
         self.pay_to_close(to)?;
         if let Some(replaced) = self.table.renumber(from, to)? {
+            self.tell_closed(&replaced);
             close(&mut self.vfs, replaced);
         }
         Ok(())
@@ -130,6 +133,15 @@ impl WasiCtx {
             return Err(Errno::NameTooLong.into());
         }
         Ok(memory.write(at, path.as_bytes())?)
+    }
+
+    /// Tells whoever follows the run that a file was written.
+    pub(super) fn tell_closed(&self, descriptor: &Descriptor) {
+        if let (Some(outlet), Kind::File(File { followed: Some(Followed { name, written: true }), .. })) =
+            (&self.outlet, &descriptor.kind)
+        {
+            outlet.file(FileChange::Written, name.to_string());
+        }
     }
 
     /// The last handle of a file that was removed on the host frees its content.

@@ -6,22 +6,24 @@ use super::descriptor::{File, Kind};
 use super::guest::{Iovecs, MAX_IOVECS};
 use super::stdin::Ready;
 use super::{Failure, GuestMemory, WasiCtx};
+use crate::outcome::{Event, Stream};
 use crate::vfs::{Errno, FileHandle, Vfs};
 
 /// The largest position, as in POSIX: offsets are signed.
 const MAX_POSITION: u64 = i64::MAX as u64;
 
-/// What a read found.
+/// How far a call went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Read {
+pub(super) enum Progress {
     /// The call is complete.
     Done,
-    /// Standard input has nothing yet, and the guest did not ask to be told.
+    /// Standard input has nothing yet, or whoever follows the run has not read what is there; the call
+    /// has had no effect.
     Wait,
 }
 
 impl WasiCtx {
-    /// `fd_read`, as far as it goes without waiting; [`Read::Wait`] has had no effect.
+    /// `fd_read`, as far as it goes without waiting.
     pub(super) fn fd_read(
         &mut self,
         memory: &mut GuestMemory<'_>,
@@ -29,7 +31,7 @@ impl WasiCtx {
         iovs: u32,
         iovs_len: u32,
         out: u32,
-    ) -> Result<Read, Failure> {
+    ) -> Result<Progress, Failure> {
         let iovecs = self.iovecs(memory, iovs, iovs_len)?;
         memory.range(out, 4)?;
         let descriptor = self.table.descriptor_mut(fd)?;
@@ -40,7 +42,7 @@ impl WasiCtx {
             Kind::Stdin => match self.read_stdin(memory, iovecs)? {
                 Some(len) => len,
                 None if flags.contains(FdFlags::NONBLOCK) => return Err(Errno::Again.into()),
-                None => return Ok(Read::Wait),
+                None => return Ok(Progress::Wait),
             },
             Kind::File(File { position, .. }) => {
                 let position = *position;
@@ -52,7 +54,7 @@ impl WasiCtx {
             Kind::Stdout | Kind::Stderr | Kind::Dir(_) | Kind::Gone => return Err(Errno::Badf.into()),
         };
         memory.write_u32(out, len)?;
-        Ok(Read::Done)
+        Ok(Progress::Done)
     }
 
     pub(super) fn fd_pread(
@@ -76,29 +78,34 @@ impl WasiCtx {
         Ok(memory.write_u32(out, len)?)
     }
 
+    /// `fd_write`, as far as it goes without waiting for a reader of the guest's output.
     pub(super) fn fd_write(
         &mut self,
-        mut memory: GuestMemory<'_>,
+        memory: &mut GuestMemory<'_>,
         fd: u32,
         iovs: u32,
         iovs_len: u32,
         out: u32,
-    ) -> Result<(), Failure> {
-        let iovecs = self.iovecs(&memory, iovs, iovs_len)?;
+    ) -> Result<Progress, Failure> {
+        let iovecs = self.iovecs(memory, iovs, iovs_len)?;
         memory.range(out, 4)?;
         let descriptor = self.table.descriptor_mut(fd)?;
         let len = match &descriptor.kind {
             _ if !descriptor.base.contains(Rights::FD_WRITE) => return Err(Errno::Badf.into()),
-            Kind::Stdout | Kind::Stderr => self.write_stream(&memory, fd, iovecs)?,
+            Kind::Stdout | Kind::Stderr => match self.write_stream(memory, fd, iovecs)? {
+                Some(len) => len,
+                None => return Ok(Progress::Wait),
+            },
             Kind::File(File { position, .. }) => {
                 let position = *position;
-                let (len, end) = self.write_file(&mut memory, fd, iovecs, position)?;
+                let (len, end) = self.write_file(memory, fd, iovecs, position)?;
                 self.move_to(fd, end)?;
                 len
             }
             Kind::Stdin | Kind::Random | Kind::Dir(_) | Kind::Gone => return Err(Errno::Badf.into()),
         };
-        Ok(memory.write_u32(out, len)?)
+        memory.write_u32(out, len)?;
+        Ok(Progress::Done)
     }
 
     /// Like Linux, and unlike POSIX, this appends to a file opened for appending.
@@ -262,7 +269,11 @@ impl WasiCtx {
         iovecs: Iovecs,
         offset: u64,
     ) -> Result<(u32, u64), Failure> {
-        let flags = self.table.descriptor(fd)?.flags;
+        let descriptor = self.table.descriptor_mut(fd)?;
+        let flags = descriptor.flags;
+        if let Kind::File(File { followed: Some(followed), .. }) = &mut descriptor.kind {
+            followed.written = true;
+        }
         let append = flags.contains(FdFlags::APPEND);
         let written = self.transfer(memory, fd, iovecs, offset, |vfs, file, offset, data| {
             if append {
@@ -322,20 +333,39 @@ impl WasiCtx {
         Ok((done, offset))
     }
 
-    fn write_stream(&mut self, memory: &GuestMemory<'_>, fd: u32, iovecs: Iovecs) -> Result<u32, Failure> {
-        let WasiCtx { table, stdout, stderr, credit, .. } = self;
-        let capture = match table.descriptor(fd)?.kind {
-            Kind::Stdout => stdout,
-            _ => stderr,
+    /// `None` if whoever follows the run must read first.
+    fn write_stream(&mut self, memory: &GuestMemory<'_>, fd: u32, iovecs: Iovecs) -> Result<Option<u32>, Failure> {
+        let WasiCtx { table, stdout, stderr, credit, outlet, .. } = self;
+        let (stream, capture) = match table.descriptor(fd)?.kind {
+            Kind::Stdout => (Stream::Stdout, stdout),
+            _ => (Stream::Stderr, stderr),
         };
+        // While output is passed on, no more of it is taken than may wait: a short write.
+        let mut room = match outlet {
+            Some(outlet) if iovecs.total > 0 && capture.room_in_head() > 0 => match outlet.room() {
+                0 => return Ok(None),
+                room => u32::try_from(room).unwrap_or(u32::MAX),
+            },
+            _ => u32::MAX,
+        };
+        let mut done = 0;
         for index in 0..iovecs.count {
             let (at, len) = memory.iovec(iovecs, index)?;
-            for data in memory.slice(at, len)?.chunks(cost::CHUNK_BYTES as usize) {
+            let data = memory.slice(at, len.min(room))?;
+            for data in data.chunks(cost::CHUNK_BYTES as usize) {
                 credit.spend_bytes(data.len() as u32)?;
-                capture.write(data);
+                let kept = capture.write(data);
+                if let Some(outlet) = outlet {
+                    outlet.output(stream, &data[..kept]);
+                    if kept < data.len() && capture.cut_now() {
+                        outlet.push(Event::OutputCut { stream });
+                    }
+                }
             }
+            done += data.len() as u32;
+            room -= data.len() as u32;
         }
-        Ok(iovecs.total)
+        Ok(Some(done))
     }
 
     fn move_to(&mut self, fd: u32, position: u64) -> Result<(), Errno> {

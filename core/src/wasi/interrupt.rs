@@ -7,7 +7,7 @@
 
 use parking_lot::Mutex;
 use std::future::poll_fn;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
@@ -22,48 +22,97 @@ pub(crate) enum Stop {
     /// The caller cancelled the run.
     #[error("the run was cancelled")]
     Cancelled,
+    /// `host_wait_ms` has passed while tools worked.
+    #[error("the host's tools took too long")]
+    HostWait,
 }
 
 /// Deadline, cancellation and waiting of one run.
+///
+/// The deadline is the guest's: it stands still while the host works for the guest (bounded by
+/// `host_wait_ms`) and while the run is [set aside](Interrupt::set_aside).
 #[derive(Debug)]
 pub(crate) struct Interrupt {
     started: Instant,
-    deadline: Instant,
+    /// When the run must stop, in nanoseconds after `started`; `NEVER` while the clock stands still.
+    deadline_ns: AtomicU64,
+    /// When the host must have answered.
+    host_deadline_ns: AtomicU64,
     cancelled: AtomicBool,
     verdict: AtomicU8,
     wait: Mutex<Wait>,
 }
 
-/// What the guest is waiting for, if it waits.
-#[derive(Debug, Default)]
+const NEVER: u64 = u64::MAX;
+
+/// What the guest is waiting for, if it waits, and how the run's time was spent.
+#[derive(Debug)]
 struct Wait {
     waker: Option<Waker>,
     waiting: bool,
     until: Option<Instant>,
+    /// How long the guest has waited for the host.
     waited: Duration,
+    /// How long the run was set aside.
+    aside: Duration,
+    /// Whose time it is.
+    turn: Turn,
+    /// Since when it is, or since when the run is set aside.
+    since: Instant,
+    is_aside: bool,
+    guest_left: Duration,
+    host_left: Duration,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Turn {
+    Guest,
+    Host,
 }
 
 impl Interrupt {
     /// Starts the clock of a run that may take `allowed`.
     pub(crate) fn start(allowed: Duration) -> Interrupt {
+        Interrupt::with_host_wait(allowed, allowed)
+    }
+
+    /// Starts the clock of a run whose guest may take `allowed`, and the host's tools `host_wait`.
+    pub(crate) fn with_host_wait(allowed: Duration, host_wait: Duration) -> Interrupt {
         let started = Instant::now();
-        // A deadline beyond what the clock can express is centuries away.
-        let deadline = started.checked_add(allowed).unwrap_or(started + Duration::from_secs(1 << 32));
+        let wait = Wait {
+            waker: None,
+            waiting: false,
+            until: None,
+            waited: Duration::ZERO,
+            aside: Duration::ZERO,
+            turn: Turn::Guest,
+            since: started,
+            is_aside: false,
+            guest_left: allowed,
+            host_left: host_wait,
+        };
         Interrupt {
             started,
-            deadline,
+            deadline_ns: AtomicU64::new(nanoseconds(allowed)),
+            host_deadline_ns: AtomicU64::new(NEVER),
             cancelled: AtomicBool::new(false),
             verdict: AtomicU8::new(0),
-            wait: Mutex::default(),
+            wait: Mutex::new(wait),
         }
     }
 
     /// Asks the run to stop; wakes it if it waits. Safe from any thread, any number of times.
     pub(crate) fn cancel(&self) {
         self.cancelled.store(true, Ordering::Release);
-        if let Some(waker) = self.wait.lock().waker.take() {
+        let waker = self.wait.lock().waker.take();
+        if let Some(waker) = waker {
             waker.wake();
         }
+    }
+
+    /// Whether the run has been cancelled or stopped; costs no clock reading.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.cancelled.load(Ordering::Acquire) || self.verdict.load(Ordering::Acquire) != 0
     }
 
     /// Fails once the run must stop. Costs one clock reading (about 30 ns).
@@ -73,13 +122,72 @@ impl Interrupt {
         }
         let stop = if self.cancelled.load(Ordering::Acquire) {
             Stop::Cancelled
-        } else if Instant::now() >= self.deadline {
-            Stop::Deadline
         } else {
-            return Ok(());
+            let now = nanoseconds(self.started.elapsed());
+            if now >= self.deadline_ns.load(Ordering::Relaxed) {
+                Stop::Deadline
+            } else if now >= self.host_deadline_ns.load(Ordering::Relaxed) {
+                Stop::HostWait
+            } else {
+                return Ok(());
+            }
         };
         let _ = self.verdict.compare_exchange(0, stop as u8 + 1, Ordering::AcqRel, Ordering::Acquire);
         Err(self.verdict().unwrap_or(stop))
+    }
+
+    /// The host works for the guest from here on: the guest's deadline stands still.
+    pub(crate) fn begin_host_wait(&self) {
+        self.change(|wait| wait.turn = Turn::Host);
+    }
+
+    /// The guest goes on.
+    pub(crate) fn end_host_wait(&self) {
+        self.change(|wait| wait.turn = Turn::Guest);
+    }
+
+    /// The run waits for whoever drives it, for as long as that takes: all its clocks stand still.
+    pub(crate) fn set_aside(&self) {
+        self.change(|wait| wait.is_aside = true);
+    }
+
+    /// The run that was set aside goes on.
+    pub(crate) fn take_up(&self) {
+        self.change(|wait| wait.is_aside = false);
+    }
+
+    /// Books the time since the last change, makes the next one, and says when to stop from now on.
+    fn change(&self, make: impl FnOnce(&mut Wait)) {
+        let mut wait = self.wait.lock();
+        let now = Instant::now();
+        let spent = now.saturating_duration_since(wait.since);
+        match (wait.is_aside, wait.turn) {
+            (true, _) => wait.aside += spent,
+            (false, Turn::Guest) => wait.guest_left = wait.guest_left.saturating_sub(spent),
+            (false, Turn::Host) => {
+                wait.host_left = wait.host_left.saturating_sub(spent);
+                wait.waited += spent;
+            }
+        }
+        wait.since = now;
+        make(&mut wait);
+        let at = |left: Duration| nanoseconds(now.saturating_duration_since(self.started).saturating_add(left));
+        let (guest, host) = match (wait.is_aside, wait.turn) {
+            (true, _) => (NEVER, NEVER),
+            (false, Turn::Guest) => (at(wait.guest_left), NEVER),
+            (false, Turn::Host) => (NEVER, at(wait.host_left)),
+        };
+        self.deadline_ns.store(guest, Ordering::Relaxed);
+        self.host_deadline_ns.store(host, Ordering::Relaxed);
+    }
+
+    /// Whom to wake when the run is cancelled while its host works.
+    pub(crate) fn wake_on_cancel(&self, waker: &Waker) {
+        let mut wait = self.wait.lock();
+        match &wait.waker {
+            Some(known) if known.will_wake(waker) => {}
+            _ => wait.waker = Some(waker.clone()),
+        }
     }
 
     /// Why the run was stopped, if it was.
@@ -87,13 +195,16 @@ impl Interrupt {
         match self.verdict.load(Ordering::Acquire) {
             0 => None,
             1 => Some(Stop::Deadline),
-            _ => Some(Stop::Cancelled),
+            2 => Some(Stop::Cancelled),
+            _ => Some(Stop::HostWait),
         }
     }
 
-    /// When the run started.
-    pub(crate) fn started(&self) -> Instant {
-        self.started
+    /// How long the run has taken, without the time that it was set aside.
+    pub(crate) fn elapsed(&self) -> Duration {
+        let wait = self.wait.lock();
+        let aside = if wait.is_aside { wait.aside + wait.since.elapsed() } else { wait.aside };
+        self.started.elapsed().saturating_sub(aside)
     }
 
     /// How long the guest has waited for the host (sleeping is the guest's own time).
@@ -128,8 +239,10 @@ impl Interrupt {
         })
         .await;
         let mut wait = self.wait.lock();
-        let counts = until.is_none();
-        *wait = Wait { waited: wait.waited + if counts { began.elapsed() } else { Duration::ZERO }, ..Wait::default() };
+        (wait.waker, wait.waiting) = (None, false);
+        if until.is_none() {
+            wait.waited += began.elapsed();
+        }
         answer
     }
 
@@ -137,8 +250,28 @@ impl Interrupt {
     /// and can go on at once, else the moment at which to poll again at the latest.
     pub(crate) fn waiting_until(&self) -> Option<Instant> {
         let wait = self.wait.lock();
-        wait.waiting.then(|| wait.until.map_or(self.deadline, |until| until.min(self.deadline)))
+        wait.waiting.then(|| {
+            let deadline = self.moment(&self.deadline_ns);
+            wait.until.map_or(deadline, |until| until.min(deadline))
+        })
     }
+
+    /// When the host must have answered.
+    pub(crate) fn host_deadline(&self) -> Instant {
+        self.moment(&self.host_deadline_ns)
+    }
+
+    fn moment(&self, ns: &AtomicU64) -> Instant {
+        let after = Duration::from_nanos(ns.load(Ordering::Relaxed));
+        // Beyond what the clock can express is centuries away.
+        self.started.checked_add(after).unwrap_or(self.started + FAR)
+    }
+}
+
+const FAR: Duration = Duration::from_secs(1 << 32);
+
+fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(NEVER - 1)
 }
 
 #[cfg(test)]
@@ -151,5 +284,34 @@ mod tests {
         assert_eq!(interrupt.check(), Err(Stop::Deadline));
         interrupt.cancel();
         assert_eq!(interrupt.check(), Err(Stop::Deadline));
+    }
+
+    #[test]
+    fn the_deadline_stands_still_while_the_host_works_and_that_has_a_deadline_of_its_own() {
+        let interrupt = Interrupt::with_host_wait(Duration::from_millis(40), Duration::from_millis(500));
+        interrupt.begin_host_wait();
+        std::thread::sleep(Duration::from_millis(60));
+        assert_eq!(interrupt.check(), Ok(()));
+        interrupt.end_host_wait();
+        assert_eq!(interrupt.check(), Ok(()));
+        assert!(interrupt.waited() >= Duration::from_millis(60));
+        std::thread::sleep(Duration::from_millis(60));
+        assert_eq!(interrupt.check(), Err(Stop::Deadline));
+
+        let interrupt = Interrupt::with_host_wait(Duration::from_secs(60), Duration::from_millis(20));
+        interrupt.begin_host_wait();
+        std::thread::sleep(Duration::from_millis(30));
+        assert_eq!(interrupt.check(), Err(Stop::HostWait));
+    }
+
+    #[test]
+    fn a_run_that_is_set_aside_uses_up_no_time() {
+        let interrupt = Interrupt::start(Duration::from_millis(40));
+        interrupt.set_aside();
+        std::thread::sleep(Duration::from_millis(60));
+        assert_eq!(interrupt.check(), Ok(()));
+        interrupt.take_up();
+        assert_eq!(interrupt.check(), Ok(()));
+        assert!(interrupt.elapsed() < Duration::from_millis(40));
     }
 }

@@ -1,11 +1,12 @@
 //! The functions as a module imports them. The only file of this layer that knows wasmtime.
 
 use super::context::cost;
-use super::file::Read;
+use super::file::Progress;
 use super::poll::Waiting;
 use super::{Exit, Failure, GuestMemory, WasiCtx};
 use crate::error::{Error, Result};
-use std::future::{Future, ready};
+use std::future::{Future, poll_fn, ready};
+use std::task::Poll;
 use wasmtime::{Caller, Extern, Linker, Memory};
 
 /// The name under which modules import these functions.
@@ -69,7 +70,6 @@ fn define<T: Host>(linker: &mut Linker<T>) -> wasmtime::Result<()> {
         fd_seek(fd: u32, offset: i64, whence: u32, out: u32);
         fd_sync(fd: u32);
         fd_tell(fd: u32, out: u32);
-        fd_write(fd: u32, iovs: u32, iovs_len: u32, out: u32);
         path_create_directory(fd: u32, at: u32, len: u32);
         path_filestat_get(fd: u32, lookup: u32, at: u32, len: u32, out: u32);
         path_filestat_set_times(fd: u32, lookup: u32, at: u32, len: u32, atim: u64, mtim: u64, flags: u32);
@@ -92,6 +92,7 @@ fn define<T: Host>(linker: &mut Linker<T>) -> wasmtime::Result<()> {
     }
     linker.func_wrap(MODULE, "proc_exit", |code: u32| -> wasmtime::Result<()> { Err(Exit(code).into()) })?;
     linker.func_wrap_async(MODULE, "fd_read", |caller, arguments| fd_read(caller, arguments))?;
+    linker.func_wrap_async(MODULE, "fd_write", |caller, arguments| fd_write(caller, arguments))?;
     linker.func_wrap_async(MODULE, "poll_oneoff", |caller, arguments| poll_oneoff(caller, arguments))?;
     Ok(())
 }
@@ -105,9 +106,9 @@ fn fd_read<T: Host>(mut caller: Caller<'_, T>, (fd, iovs, iovs_len, out): (u32, 
         ctx.end_if_stopped(read)
     };
     match attempt(&mut caller) {
-        Ok(Read::Done) => Box::new(ready(Ok(0))),
+        Ok(Progress::Done) => Box::new(ready(Ok(0))),
         Err(failure) => Box::new(ready(answer(Err(failure)))),
-        Ok(Read::Wait) => Box::new(async move {
+        Ok(Progress::Wait) => Box::new(async move {
             loop {
                 let ctx = caller.data_mut().wasi();
                 let interrupt = ctx.interrupt.clone();
@@ -115,8 +116,34 @@ fn fd_read<T: Host>(mut caller: Caller<'_, T>, (fd, iovs, iovs_len, out): (u32, 
                     interrupt.wait_for(None, |context| input.poll(context)).await?;
                 }
                 match attempt(&mut caller) {
-                    Ok(Read::Done) => return Ok(0),
-                    Ok(Read::Wait) => {}
+                    Ok(Progress::Done) => return Ok(0),
+                    Ok(Progress::Wait) => {}
+                    Err(failure) => return answer(Err(failure)),
+                }
+            }
+        }),
+    }
+}
+
+/// Only output that somebody follows and has not yet read becomes a future that waits. Who follows a
+/// run polls it again after reading.
+fn fd_write<T: Host>(mut caller: Caller<'_, T>, (fd, iovs, iovs_len, out): (u32, u32, u32, u32)) -> Answer<'_> {
+    let attempt = move |caller: &mut Caller<'_, T>| {
+        let (mut memory, ctx) = enter(caller);
+        ctx.credit.spend(cost::CALL)?;
+        let written = ctx.fd_write(&mut memory, fd, iovs, iovs_len, out);
+        ctx.end_if_stopped(written)
+    };
+    match attempt(&mut caller) {
+        Ok(Progress::Done) => Box::new(ready(Ok(0))),
+        Err(failure) => Box::new(ready(answer(Err(failure)))),
+        Ok(Progress::Wait) => Box::new(async move {
+            loop {
+                let mut waited = false;
+                poll_fn(|_| if std::mem::replace(&mut waited, true) { Poll::Ready(()) } else { Poll::Pending }).await;
+                match attempt(&mut caller) {
+                    Ok(Progress::Done) => return Ok(0),
+                    Ok(Progress::Wait) => {}
                     Err(failure) => return answer(Err(failure)),
                 }
             }

@@ -8,10 +8,12 @@
 
 use super::abi::{self, FdFlags, LookupFlags, OFlags, Rights};
 use super::context::cost;
-use super::descriptor::{Descriptor, Dir, File, Kind};
+use super::denials::absolute;
+use super::descriptor::{Descriptor, Dir, File, Followed, Kind};
 use super::fd::times;
 use super::table::Vacancy;
 use super::{Failure, GuestMemory, WasiCtx};
+use crate::outcome::FileChange;
 use crate::vfs::{DirHandle, Errno, OpenFlags, Opened, Vfs};
 
 /// A path in the guest's memory and the descriptor that it is relative to.
@@ -69,7 +71,9 @@ impl WasiCtx {
             Place { fd, at, len },
             Rights::PATH_CREATE_DIRECTORY,
             |vfs, dir, path| vfs.create_directory(dir, path),
-        )
+        )?;
+        self.tell(&memory, Place { fd, at, len }, FileChange::Written);
+        Ok(())
     }
 
     pub(super) fn path_remove_directory(
@@ -85,7 +89,9 @@ impl WasiCtx {
             Place { fd, at, len },
             Rights::PATH_REMOVE_DIRECTORY,
             |vfs, dir, path| vfs.remove_directory(dir, path),
-        )
+        )?;
+        self.tell(&memory, Place { fd, at, len }, FileChange::Removed);
+        Ok(())
     }
 
     pub(super) fn path_unlink_file(
@@ -95,9 +101,15 @@ impl WasiCtx {
         at: u32,
         len: u32,
     ) -> Result<(), Failure> {
-        self.at_path("path_unlink_file", &memory, Place { fd, at, len }, Rights::PATH_UNLINK_FILE, |vfs, dir, path| {
-            vfs.unlink_file(dir, path)
-        })
+        self.at_path(
+            "path_unlink_file",
+            &memory,
+            Place { fd, at, len },
+            Rights::PATH_UNLINK_FILE,
+            |vfs, dir, path| vfs.unlink_file(dir, path),
+        )?;
+        self.tell(&memory, Place { fd, at, len }, FileChange::Removed);
+        Ok(())
     }
 
     pub(super) fn path_filestat_get(
@@ -177,7 +189,9 @@ impl WasiCtx {
         let target = memory.path(target, target_len)?;
         self.at_path("path_symlink", &memory, Place { fd, at, len }, Rights::PATH_SYMLINK, |vfs, dir, path| {
             vfs.symlink(target, dir, path)
-        })
+        })?;
+        self.tell(&memory, Place { fd, at, len }, FileChange::Written);
+        Ok(())
     }
 
     pub(super) fn path_link(
@@ -198,7 +212,9 @@ impl WasiCtx {
             (Place { fd: old_fd, at: old_at, len: old_len }, Rights::PATH_LINK_SOURCE),
             (Place { fd: new_fd, at: new_at, len: new_len }, Rights::PATH_LINK_TARGET),
             |vfs, from, from_path, to, to_path| vfs.link(from, from_path, follow, to, to_path),
-        )
+        )?;
+        self.tell(&memory, Place { fd: new_fd, at: new_at, len: new_len }, FileChange::Written);
+        Ok(())
     }
 
     pub(super) fn path_rename(
@@ -217,7 +233,10 @@ impl WasiCtx {
             (Place { fd: old_fd, at: old_at, len: old_len }, Rights::PATH_RENAME_SOURCE),
             (Place { fd: new_fd, at: new_at, len: new_len }, Rights::PATH_RENAME_TARGET),
             |vfs, from, from_path, to, to_path| vfs.rename(from, from_path, to, to_path),
-        )
+        )?;
+        self.tell(&memory, Place { fd: old_fd, at: old_at, len: old_len }, FileChange::Removed);
+        self.tell(&memory, Place { fd: new_fd, at: new_at, len: new_len }, FileChange::Written);
+        Ok(())
     }
 
     /// Does `act` with one path, if the descriptor is a directory with `right`.
@@ -265,13 +284,17 @@ impl WasiCtx {
         done: Result<T, Errno>,
     ) -> Result<T, Failure> {
         if let Err(errno) = done {
-            let preopen = match self.table.descriptor(fd) {
-                Ok(Descriptor { kind: Kind::Dir(Dir { preopen, .. }), .. }) => preopen.as_deref(),
-                _ => None,
-            };
+            let preopen = preopen_of(&self.table, fd);
             self.denials.record(errno, operation, preopen, path);
         }
         Ok(done?)
+    }
+
+    /// Tells whoever follows the run what the guest did to a file.
+    fn tell(&self, memory: &GuestMemory<'_>, place: Place, change: FileChange) {
+        if let (Some(outlet), Ok(path)) = (&self.outlet, memory.path(place.at, place.len)) {
+            outlet.file(change, absolute(preopen_of(&self.table, place.fd), path));
+        }
     }
 
     fn open(&mut self, fd: u32, path: &str, wanted: Wanted) -> Result<u32, Errno> {
@@ -304,12 +327,24 @@ impl WasiCtx {
             Opened::File(handle) => {
                 let on_host = self.vfs.file_is_on_host(&handle);
                 let useless = if base.contains(Rights::FD_WRITE) { Rights::NONE } else { Rights::FILE_WRITING };
-                (Kind::File(File { handle, position: 0, on_host }), Rights::FILE.without(useless))
+                let followed = self.outlet.as_ref().filter(|_| flags.write).map(|_| Followed {
+                    name: absolute(preopen_of(&self.table, fd), path).into(),
+                    written: flags.create || flags.truncate,
+                });
+                (Kind::File(File { handle, position: 0, on_host, followed }), Rights::FILE.without(useless))
             }
         };
         let flags = if matches!(kind, Kind::Dir(_)) { FdFlags::default() } else { wanted.fdflags };
         // A descriptor has the rights it can use, and says so.
         Ok(Descriptor { kind, base: base & useful, inheriting: wanted.inheriting & granted, flags })
+    }
+}
+
+/// Where the guest sees a directory that was open from the start.
+fn preopen_of(table: &super::table::Table, fd: u32) -> Option<&str> {
+    match table.descriptor(fd) {
+        Ok(Descriptor { kind: Kind::Dir(Dir { preopen, .. }), .. }) => preopen.as_deref(),
+        _ => None,
     }
 }
 

@@ -168,7 +168,7 @@ impl Open {
 
 fn file(vfs: &crate::vfs::Vfs, handle: FileHandle, position: u64) -> Kind {
     let on_host = vfs.file_is_on_host(&handle);
-    Kind::File(File { handle, position, on_host })
+    Kind::File(File { handle, position, on_host, followed: None })
 }
 
 fn dir(handle: DirHandle, preopen: Option<Arc<str>>) -> Kind {

@@ -16,6 +16,8 @@ const FIRST_BYTES: usize = 1024;
 pub(crate) struct Captured {
     /// The first and the last half.
     pub(crate) bytes: Vec<u8>,
+    /// How much of it was kept as the beginning.
+    pub(crate) head: usize,
     /// Some of what was written is missing between the halves.
     pub(crate) truncated: bool,
     /// How much was written.
@@ -30,6 +32,8 @@ pub(super) struct Capture {
     /// Where the tail's oldest byte is, once the tail is full and runs in a circle.
     oldest: usize,
     written: u64,
+    /// Somebody was told that the rest is held back.
+    is_cut: bool,
     host_bytes: Arc<Budget>,
 }
 
@@ -45,14 +49,46 @@ impl Capture {
     pub(super) fn new(output_bytes: u64, host_bytes: Arc<Budget>) -> Capture {
         let limit = usize::try_from(output_bytes).unwrap_or(usize::MAX);
         let part = |limit| Part { limit, ..Part::default() };
-        Capture { head: part(limit - limit / 2), tail: part(limit / 2), oldest: 0, written: 0, host_bytes }
+        Capture {
+            head: part(limit - limit / 2),
+            tail: part(limit / 2),
+            oldest: 0,
+            written: 0,
+            is_cut: false,
+            host_bytes,
+        }
     }
 
-    pub(super) fn write(&mut self, data: &[u8]) {
+    /// Returns how much of it belongs to the first half.
+    pub(super) fn write(&mut self, data: &[u8]) -> usize {
         self.written = self.written.saturating_add(data.len() as u64);
-        let data = self.head.fill(data, &self.host_bytes);
-        let data = self.tail.fill(data, &self.host_bytes);
-        self.overwrite(data);
+        let rest = self.head.fill(data, &self.host_bytes);
+        let kept = data.len() - rest.len();
+        let rest = self.tail.fill(rest, &self.host_bytes);
+        self.overwrite(rest);
+        kept
+    }
+
+    /// How much can still be kept of the beginning.
+    pub(super) fn room_in_head(&self) -> usize {
+        self.head.limit - self.head.bytes.len()
+    }
+
+    /// Whether it is the first time that this is asked.
+    pub(super) fn cut_now(&mut self) -> bool {
+        !std::mem::replace(&mut self.is_cut, true)
+    }
+
+    /// What is kept so far.
+    pub(super) fn so_far(&self) -> Captured {
+        let (newer, older) = self.tail.bytes.split_at(self.oldest);
+        let bytes = [&self.head.bytes, older, newer].concat();
+        Captured {
+            truncated: self.written > bytes.len() as u64,
+            head: self.head.bytes.len(),
+            bytes,
+            written: self.written,
+        }
     }
 
     /// Puts `data` in the place of the tail's oldest bytes.
@@ -72,12 +108,13 @@ impl Capture {
     /// caller now.
     pub(super) fn finish(mut self) -> Captured {
         let mut bytes = std::mem::take(&mut self.head.bytes);
+        let head = bytes.len();
         let (newer, older) = self.tail.bytes.split_at(self.oldest);
         bytes.reserve_exact(newer.len() + older.len());
         bytes.extend_from_slice(older);
         bytes.extend_from_slice(newer);
         let truncated = self.written > bytes.len() as u64;
-        Captured { bytes, truncated, written: self.written }
+        Captured { bytes, head, truncated, written: self.written }
     }
 }
 
@@ -151,7 +188,9 @@ mod tests {
             for total in (0..40).chain([99, 100, 101, 149, 150, 151, 254, 255, 256, 257, 599, 600]) {
                 for step in [1, 2, 3, 5, 64, 600] {
                     let mut capture = capture(limit);
-                    all[..total].chunks(step).for_each(|data| capture.write(data));
+                    all[..total].chunks(step).for_each(|data| {
+                        capture.write(data);
+                    });
                     let captured = capture.finish();
                     assert_eq!(captured.bytes, expected(&all[..total], limit as usize), "{limit} {total} {step}");
                     assert_eq!(captured.truncated, total > limit as usize, "{limit} {total} {step}");
@@ -183,7 +222,9 @@ mod tests {
         let budget = Arc::new(Budget::new(3000));
         let mut capture = Capture::new(1 << 20, budget.clone());
         let all: Vec<u8> = (0..=255).cycle().take(10_000).collect();
-        all.chunks(700).for_each(|data| capture.write(data));
+        all.chunks(700).for_each(|data| {
+            capture.write(data);
+        });
         assert!(budget.used() <= 3000);
         let captured = capture.finish();
         assert!(captured.truncated && captured.written == 10_000);

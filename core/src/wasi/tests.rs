@@ -110,14 +110,14 @@ impl Guest {
     fn write(&mut self, fd: u32, data: &[u8]) -> Result<u32, Errno> {
         let len = self.put(DATA, data);
         self.put_iov(IOVS, DATA, len);
-        self.call(|ctx, memory| ctx.fd_write(memory, fd, IOVS, 1, OUT))?;
+        self.call(|ctx, mut memory| ctx.fd_write(&mut memory, fd, IOVS, 1, OUT).map(drop))?;
         Ok(self.u32(OUT))
     }
 
     fn read(&mut self, fd: u32, len: u32) -> Result<Vec<u8>, Errno> {
         self.put_iov(IOVS, DATA, len);
         self.call(|ctx, mut memory| {
-            assert_eq!(ctx.fd_read(&mut memory, fd, IOVS, 1, OUT)?, super::file::Read::Done);
+            assert_eq!(ctx.fd_read(&mut memory, fd, IOVS, 1, OUT)?, super::file::Progress::Done);
             Ok(())
         })?;
         Ok(self.slice(DATA, self.u32(OUT)).to_vec())

@@ -244,6 +244,8 @@ def _traceback(error, name, main):
     while users is not None and users.tb_frame.f_globals is not main:
         users = users.tb_next
     error.__traceback__ = users or entry
+    if isinstance(error, (ToolError, AttributeError)):
+        _end_with_users(error.__traceback__)
     if isinstance(error, SyntaxError) and error.text is None and error.filename == name and error.lineno:
         error.text = linecache.getline(name, error.lineno) or None
     counts = _shorten_chain(error)
@@ -259,6 +261,17 @@ def _traceback(error, name, main):
             text = pattern.sub(lambda _: f"[Previous line repeated {next(told)} more times]", text)
             text = text.replace("repeated 1 more times]", "repeated 1 more time]")
     return text
+
+
+def _end_with_users(entry):
+    """Drops what a call of a tool went through inside the driver."""
+    last = None
+    while entry is not None:
+        if entry.tb_frame.f_globals is not globals():
+            last = entry
+        entry = entry.tb_next
+    if last is not None:
+        last.tb_next = None
 
 
 def _shorten_chain(error):

@@ -89,5 +89,7 @@ def _restore_streams():
             healthy = False
         if not healthy:
             opener()
+    if _out.line_buffering:
+        _out.reconfigure(line_buffering=False)
     if _in_raw.touched:
         _open_in()

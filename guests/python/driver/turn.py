@@ -59,7 +59,7 @@ def turn(request):
         else:
             answer = b""
         error = value = None
-        if sys.stdout is not _out or sys.stderr is not _err or sys.stdin is not _in or _in_raw.touched:
+        if sys.stdout is not _out or sys.stderr is not _err or sys.stdin is not _in or _in_raw.touched or _out.line_buffering:
             _restore_streams()
         _out.flush()
         _err.flush()
@@ -125,6 +125,7 @@ def _read_head(request):
     if b"f" in flags:
         _reseed()
     elif b"F" in flags:
+        _forget_tools()
         _unseed()
         for seeder in _find_seeders():
             seeder()
@@ -144,11 +145,17 @@ def _read_head(request):
             sys.argv = list(options["argv"])
         if "env" in options:
             os.environ.update(options["env"])
+        if options.get("tools"):  # they may be others than those that were listed
+            _forget_tools()
         if "result_bytes" in options:
             _result_bytes = max(int(options["result_bytes"]), 256)
+        if "lines" in options:
+            _out.reconfigure(line_buffering=True)
         path = options.get("path0")
         if path is not None and sys.path[:1] != [path]:
             sys.path.insert(0, path)
+        if options.get("globals"):
+            _bind_tools()
     return source.decode(), name
 
 
@@ -170,6 +177,8 @@ def _finish():
         _put_raised({}, error, None, _main)
     try:
         names = [name for name in _main if name not in _base_names]
+        if _bound:  # the tools stay, for those who call one as they go
+            names = [name for name in names if _main[name] is not _bound.get(name)]
         if names:
             # The order of module finalisation: private names first. Files are closed, so written.
             for name in names:
@@ -208,6 +217,7 @@ def install():
     _open_err()
     _open_in()
     _install_guards()
+    _install_tools()
     _keep_reserve()
 
 
@@ -217,6 +227,7 @@ def freeze():
     main, _main = _main, {"__name__": "__main__", "__builtins__": builtins}
     for source in _PRACTICE * 8:  # so that the interpreter has specialised the way of a turn
         turn(source)
+    _practise_tools()
     _main = main
     _count = 0
     for name in ("last_exc", "last_type", "last_value", "last_traceback"):

@@ -1,8 +1,8 @@
 //! What an archive says of itself. Parsed only after the whole file was found trustworthy, and
 //! then still checked: who seals archives can make mistakes.
 
-use super::{Baseline, damaged};
-use crate::engine::Digest;
+use super::damaged;
+use crate::engine::{Baseline, Digest};
 use crate::error::{Error, Result};
 use crate::limits::LimitKey;
 use serde::{Deserialize, Serialize};
@@ -20,10 +20,12 @@ pub(crate) struct Description {
     pub(crate) name: String,
     /// The image's address.
     pub(crate) image: Digest,
-    /// The engine that its code was compiled by.
+    /// The engine that its code was compiled by; for a baseline named there, or for the very CPU that it
+    /// was compiled on.
     pub(crate) engine: Digest,
     /// The operating system, as Rust names it.
     pub(crate) system: String,
+    /// What the code needs at least.
     pub(crate) baseline: Baseline,
 }
 

@@ -12,7 +12,6 @@
 //! the whole file was compared with what the importer trusts
 //! (docs/decisions/007-importing-native-code-is-a-trust-decision.md).
 
-mod baseline;
 mod index;
 mod read;
 #[cfg(test)]
@@ -21,7 +20,6 @@ mod unpack;
 mod verify;
 mod write;
 
-pub(crate) use baseline::Baseline;
 pub(crate) use index::{Description, Entry, Kind};
 pub(crate) use read::{Expect, read};
 pub(crate) use unpack::unpack_into;

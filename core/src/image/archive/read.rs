@@ -6,8 +6,8 @@
 
 use super::index::{Description, Entry, Index, MAX_INDEX_BYTES, allow};
 use super::verify::verify;
-use super::{BLOCK_BYTES, Baseline, FRAME_BYTES, LENGTH_BYTES, PREFIX_BYTES, READING, Trust, damaged};
-use crate::engine::Digest;
+use super::{BLOCK_BYTES, FRAME_BYTES, LENGTH_BYTES, PREFIX_BYTES, READING, Trust, damaged};
+use crate::engine::{Baseline, Digest};
 use crate::error::{Error, Result};
 use crate::image::progress::{Progress, Stage};
 use crate::wire::{Expander, SEAL_BYTES};
@@ -19,7 +19,8 @@ use std::io::{self, BufReader, Read, Seek as _, SeekFrom, Write};
 /// Where an archive must fit.
 #[derive(Debug, Clone)]
 pub(crate) struct Expect {
-    pub(crate) engine: Digest,
+    /// What code may have been compiled by: this engine for this very CPU, or for a baseline that it has.
+    pub(crate) engines: Vec<Digest>,
     /// What this machine has; `None` if its processor has no named baseline.
     pub(crate) machine: Option<Baseline>,
     /// `image_bytes`
@@ -108,8 +109,9 @@ fn check_fit(found: &Description, expect: &Expect) -> Result<()> {
         Some(machine) => return mismatch("CPU baseline", machine.to_string(), found.baseline.to_string()),
         None => return mismatch("CPU baseline", std::env::consts::ARCH.into(), found.baseline.to_string()),
     }
-    if found.engine != expect.engine {
-        return mismatch("engine", expect.engine.to_string(), found.engine.to_string());
+    if !expect.engines.contains(&found.engine) {
+        let known = expect.engines.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or ");
+        return mismatch("engine", known, found.engine.to_string());
     }
     Ok(())
 }

@@ -3,6 +3,7 @@
 use super::index::Index;
 use super::*;
 use crate::code::Code;
+use crate::engine::Baseline;
 use crate::error::Result;
 use crate::image::progress::Progress;
 use crate::wire::{Seal, compress};
@@ -24,7 +25,7 @@ fn description() -> Description {
 }
 
 fn expect() -> Expect {
-    Expect { engine: Digest::of(b"engine"), machine: Baseline::of_this_machine(), max_bytes: MAX }
+    Expect { engines: vec![Digest::of(b"engine")], machine: Baseline::of_this_machine(), max_bytes: MAX }
 }
 
 /// Code that does not compress, a memory with holes, something empty.
@@ -196,7 +197,7 @@ fn an_archive_that_does_not_fit_is_refused_by_name() {
         }
         other => panic!("{other:?}"),
     };
-    assert_eq!(what(&bytes, digest, Expect { engine: Digest::of(b"other"), ..expect() }), "engine");
+    assert_eq!(what(&bytes, digest, Expect { engines: vec![Digest::of(b"other")], ..expect() }), "engine");
     assert_eq!(what(&bytes, digest, Expect { machine: None, ..expect() }), "CPU baseline");
     let (newer, trusted) = with_index(|index| index.description.baseline = Baseline::X86_64V4);
     assert_eq!(what(&newer, trusted, Expect { machine: Some(Baseline::X86_64V3), ..expect() }), "CPU baseline");

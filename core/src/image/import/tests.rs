@@ -1,11 +1,11 @@
 //! Archives that their importer trusts and that are wrong all the same: whoever seals can make
 //! mistakes. None may leave anything in the cache.
 
-use super::super::archive::{self, Baseline, Description, Kind};
+use super::super::archive::{self, Kind};
 use super::super::manifest;
 use super::*;
 use crate::code::Code;
-use crate::engine::CacheDir;
+use crate::engine::{Baseline, CacheDir, Start};
 use crate::guest::Driver;
 use std::fs;
 use std::io::Write as _;
@@ -24,6 +24,7 @@ fn manifest(engine: &Engine) -> Manifest {
         name: "small".into(),
         language: "wat".into(),
         engine: engine.machine(Start::Image).unwrap().fingerprint,
+        baseline: None,
         code: Digest::of(b"code"),
         base: None,
         argv0: "small".into(),
@@ -51,7 +52,7 @@ fn describe(engine: &Engine) -> Description {
     Description {
         name: "small".into(),
         image: Digest::of(b"image"),
-        engine: manifest::fits(engine).unwrap(),
+        engine: manifest::made_by(engine, None).unwrap(),
         system: std::env::consts::OS.into(),
         baseline: Baseline::of_this_machine().unwrap(),
     }
@@ -116,6 +117,28 @@ fn an_archive_of_another_engine_or_system_is_a_mismatch() {
     for (error, what) in [(engine, "another engine"), (system, "another operating system")] {
         assert_eq!(error.code(), Code::ImageMismatch, "{error}");
         assert!(error.to_string().contains(what), "{error}");
+    }
+}
+
+#[test]
+fn an_archive_for_a_baseline_that_this_machine_lacks_or_does_not_have_code_for_is_refused() {
+    let all = |_: &mut Files| ();
+    let machine = Baseline::of_this_machine().unwrap();
+    for lacked in Baseline::ALL.into_iter().filter(|baseline| !baseline.runs_on(machine)) {
+        let error = refused(|_, description| description.baseline = lacked, all);
+        let Error::ImageMismatch { what, expected, found, .. } = &error else { panic!("{error}") };
+        assert_eq!((*what, &**expected, &**found), ("CPU baseline", machine.as_str(), lacked.as_str()));
+    }
+    let other = Baseline::ALL.into_iter().find(|baseline| baseline.runs_on(machine) && *baseline != machine);
+    let Some(other) = other else { return };
+    // The index says one baseline and the manifest another, or a baseline whose engine did not make it.
+    let lies: [fn(&mut Manifest, Baseline); 2] = [
+        |manifest, other| manifest.baseline = Some(other),
+        |manifest, _| manifest.baseline = Baseline::of_this_machine(),
+    ];
+    for lie in lies {
+        let error = refused(|manifest, _| lie(manifest, other), all);
+        assert!(error.code() == Code::ImageDamaged && error.to_string().contains("disagree"), "{error}");
     }
 }
 

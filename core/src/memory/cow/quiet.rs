@@ -8,9 +8,11 @@
 use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// A thread and how many page faults it had taken.
+/// A thread and how many page faults it had taken. A process made by fork(2) goes on with the number of
+/// the thread and counts from nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Faults {
+    process: u32,
     thread: u64,
     count: u64,
 }
@@ -37,7 +39,7 @@ impl Faults {
         // SAFETY: the call succeeded, so the structure is filled.
         let usage = unsafe { usage.assume_init() };
         let count = u64::try_from(usage.ru_minflt).ok()?.checked_add(u64::try_from(usage.ru_majflt).ok()?)?;
-        Some(Faults { thread: THREAD.with(|thread| *thread), count })
+        Some(Faults { process: std::process::id(), thread: THREAD.with(|thread| *thread), count })
     }
 
     /// Other systems count by process, or not at all.
@@ -89,4 +91,18 @@ impl Drop for Watch {
 pub(super) fn is_quiet(base: *const u8) -> bool {
     let quiet = QUIET.take();
     quiet != 0 && quiet == base as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_count_of_another_process_proves_nothing() {
+        let Some(now) = Faults::now() else { return };
+        assert!(Faults::now().is_some_and(|again| again.process == now.process && again.thread == now.thread));
+        let parents = Faults { process: now.process ^ 1, ..now };
+        assert_ne!(parents, now);
+        assert!(!parents.is_unchanged());
+    }
 }

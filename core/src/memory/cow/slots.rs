@@ -12,7 +12,7 @@ use crate::memory::region::{Region, page_bytes};
 use parking_lot::Mutex;
 use std::cell::RefCell;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use wasmtime::{LinearMemory, MemoryCreator, MemoryType};
 
 /// Idle slots kept over all images. Each holds at most 32 MiB resident.
@@ -34,6 +34,8 @@ struct Inner {
     faults_are_counted: bool,
     /// Compares each slot with its image after a reset, and stops using it if they differ.
     verify: AtomicBool,
+    compared: AtomicU64,
+    differed: AtomicU64,
 }
 
 struct Idle {
@@ -64,6 +66,8 @@ impl SlotPool {
                 backing,
                 faults_are_counted: Finder::faults_are_counted(),
                 verify: AtomicBool::new(false),
+                compared: AtomicU64::new(0),
+                differed: AtomicU64::new(0),
             }),
         }
     }
@@ -77,6 +81,11 @@ impl SlotPool {
     /// reading all of it.
     pub(crate) fn verify_resets(&self, verify: bool) {
         self.inner.verify.store(verify, Ordering::Relaxed);
+    }
+
+    /// How many slots were compared with their image after a reset, and how many of them differed.
+    pub(crate) fn compared_and_differed(&self) -> (u64, u64) {
+        (self.inner.compared.load(Ordering::Relaxed), self.inner.differed.load(Ordering::Relaxed))
     }
 
     /// Calls `instantiate`; the first memory it asks for starts as `image`.
@@ -135,9 +144,13 @@ impl SlotPool {
         if slot.reset(self.inner.finder, quiet).is_err() {
             return;
         }
-        if self.inner.verify.load(Ordering::Relaxed) && !slot.equals_image() {
-            tracing::error!(finder = self.inner.finder.as_str(), "a slot differed from its image after its reset");
-            return;
+        if self.inner.verify.load(Ordering::Relaxed) {
+            self.inner.compared.fetch_add(1, Ordering::Relaxed);
+            if !slot.equals_image() {
+                self.inner.differed.fetch_add(1, Ordering::Relaxed);
+                tracing::error!(finder = self.inner.finder.as_str(), "a slot differed from its image after its reset");
+                return;
+            }
         }
         let mut idle = self.inner.idle.lock();
         if idle.process == std::process::id() && idle.slots.len() < MAX_IDLE {

@@ -40,7 +40,7 @@ fn several_buffers_are_filled_and_emptied_in_order() {
     guest.put_iov(IOVS, DATA + 3, 3);
     guest.put_iov(IOVS + 8, 0, 0);
     guest.put_iov(IOVS + 16, DATA, 3);
-    guest.call(|ctx, memory| ctx.fd_write(memory, file, IOVS, 3, OUT)).unwrap();
+    guest.call(|ctx, mut memory| ctx.fd_write(&mut memory, file, IOVS, 3, OUT).map(drop)).unwrap();
     assert_eq!(guest.u32(OUT), 6);
     guest.put_iov(IOVS, DATA + 100, 2);
     guest.put_iov(IOVS + 8, DATA + 200, 9);

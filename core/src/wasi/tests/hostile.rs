@@ -33,9 +33,9 @@ const CALLS: &[(&str, Call)] = &[
     ("fd_readdir out", |ctx, memory, bad| ctx.fd_readdir(memory, ROOT, DATA, 64, 0, bad)),
     ("fd_seek out", |ctx, memory, bad| ctx.fd_seek(memory, FILE, 1, 0, bad)),
     ("fd_tell out", |ctx, memory, bad| ctx.fd_tell(memory, FILE, bad)),
-    ("fd_write iovs", |ctx, memory, bad| ctx.fd_write(memory, 1, bad, 1, OUT)),
-    ("fd_write out", |ctx, memory, bad| ctx.fd_write(memory, 1, IOVS, 1, bad)),
-    ("fd_write out of a file", |ctx, memory, bad| ctx.fd_write(memory, FILE, IOVS, 1, bad)),
+    ("fd_write iovs", |ctx, mut memory, bad| ctx.fd_write(&mut memory, 1, bad, 1, OUT).map(drop)),
+    ("fd_write out", |ctx, mut memory, bad| ctx.fd_write(&mut memory, 1, IOVS, 1, bad).map(drop)),
+    ("fd_write out of a file", |ctx, mut memory, bad| ctx.fd_write(&mut memory, FILE, IOVS, 1, bad).map(drop)),
     ("path_create_directory path", |ctx, memory, bad| ctx.path_create_directory(memory, ROOT, bad, 3)),
     ("path_filestat_get path", |ctx, memory, bad| ctx.path_filestat_get(memory, ROOT, 0, bad, 3, OUT)),
     ("path_filestat_get out", |ctx, memory, bad| ctx.path_filestat_get(memory, ROOT, 0, PATH, 3, bad)),
@@ -113,8 +113,14 @@ fn a_buffer_outside_memory_faults_before_the_buffers_ahead_of_it_are_used() {
             |ctx: &mut WasiCtx, fd, mut memory: GuestMemory<'_>| ctx.fd_read(&mut memory, fd, IOVS, 2, OUT).map(drop);
         assert_eq!(guest.call(|ctx, memory| read(ctx, file, memory)), Err(Errno::Fault));
         assert_eq!(guest.call(|ctx, memory| read(ctx, 0, memory)), Err(Errno::Fault));
-        assert_eq!(guest.call(|ctx, memory| ctx.fd_write(memory, 1, IOVS, 2, OUT)), Err(Errno::Fault));
-        assert_eq!(guest.call(|ctx, memory| ctx.fd_write(memory, file, IOVS, 2, OUT)), Err(Errno::Fault));
+        assert_eq!(
+            guest.call(|ctx, mut memory| ctx.fd_write(&mut memory, 1, IOVS, 2, OUT).map(drop)),
+            Err(Errno::Fault)
+        );
+        assert_eq!(
+            guest.call(|ctx, mut memory| ctx.fd_write(&mut memory, file, IOVS, 2, OUT).map(drop)),
+            Err(Errno::Fault)
+        );
         assert!(guest.bytes == memory);
     }
     assert_eq!(guest.read(file, 64).unwrap(), b"hello, world");
@@ -130,11 +136,15 @@ fn lengths_that_wrap_are_invalid() {
     for index in 0..1024 {
         guest.put_iov(8 * index, 0, 64 << 10);
     }
-    assert_eq!(guest.call(|ctx, memory| ctx.fd_write(memory, 1, 0, 1024, OUT)), Ok(()));
+    assert_eq!(guest.call(|ctx, mut memory| ctx.fd_write(&mut memory, 1, 0, 1024, OUT).map(drop)), Ok(()));
     (0..1024).for_each(|index| guest.put_iov(8 * index, 0, 4 << 20));
-    assert_eq!(guest.call(|ctx, memory| ctx.fd_write(memory, 1, 0, 1024, OUT)), Err(Errno::Inval));
+    assert_eq!(guest.call(|ctx, mut memory| ctx.fd_write(&mut memory, 1, 0, 1024, OUT).map(drop)), Err(Errno::Inval));
     for count in [1025, 1 << 29, (1 << 29) + 1, u32::MAX] {
-        assert_eq!(guest.call(|ctx, memory| ctx.fd_write(memory, 1, 0, count, OUT)), Err(Errno::Inval), "{count}");
+        assert_eq!(
+            guest.call(|ctx, mut memory| ctx.fd_write(&mut memory, 1, 0, count, OUT).map(drop)),
+            Err(Errno::Inval),
+            "{count}"
+        );
     }
     let events = u32::MAX / SUBSCRIPTION_BYTES.min(EVENT_BYTES) + 1;
     for count in [0, 1025, events, u32::MAX] {
@@ -224,7 +234,7 @@ fn a_bad_descriptor_is_badf_everywhere() {
         |ctx, memory, fd| ctx.fd_seek(memory, fd, 0, 0, OUT),
         |ctx, memory, fd| ctx.fd_sync(memory, fd),
         |ctx, memory, fd| ctx.fd_tell(memory, fd, OUT),
-        |ctx, memory, fd| ctx.fd_write(memory, fd, IOVS, 1, OUT),
+        |ctx, mut memory, fd| ctx.fd_write(&mut memory, fd, IOVS, 1, OUT).map(drop),
         |ctx, memory, fd| ctx.path_create_directory(memory, fd, PATH, 1),
         |ctx, memory, fd| ctx.path_filestat_get(memory, fd, 0, PATH, 1, OUT),
         |ctx, memory, fd| ctx.path_filestat_set_times(memory, fd, 0, PATH, 1, 0, 0, 0),

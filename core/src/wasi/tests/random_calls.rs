@@ -69,7 +69,7 @@ fn call(ctx: &mut WasiCtx, mut memory: GuestMemory<'_>, numbers: &mut Numbers) -
         23 => ctx.fd_seek(memory, fd, n.any64() as i64, n.any32(), n.any32()),
         24 => ctx.fd_sync(memory, fd),
         25 => ctx.fd_tell(memory, fd, n.any32()),
-        26 => ctx.fd_write(memory, fd, n.any32(), n.any32(), n.any32()),
+        26 => ctx.fd_write(&mut memory, fd, n.any32(), n.any32(), n.any32()).map(drop),
         27 => ctx.path_create_directory(memory, fd, at, len),
         28 => ctx.path_filestat_get(memory, fd, n.any32(), at, len, n.any32()),
         29 => ctx.path_filestat_set_times(memory, fd, n.any32(), at, len, n.any64(), n.any64(), n.any32()),

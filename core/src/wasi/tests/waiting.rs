@@ -197,7 +197,7 @@ fn a_read_that_would_wait_has_no_effect_and_nonblocking_input_says_again() {
     guest.put_iov(IOVS, DATA, 5);
     let memory = guest.bytes.clone();
     let read = |guest: &mut Guest| guest.ctx.fd_read(&mut GuestMemory::new(&mut guest.bytes), 0, IOVS, 1, OUT);
-    assert_eq!(read(&mut guest), Ok(crate::wasi::file::Read::Wait));
+    assert_eq!(read(&mut guest), Ok(crate::wasi::file::Progress::Wait));
     assert!(guest.bytes == memory);
     let nonblock = FdFlags::NONBLOCK.bits().into();
     guest.call(|ctx, memory| ctx.fd_fdstat_set_flags(memory, 0, nonblock)).unwrap();
@@ -271,7 +271,7 @@ fn work_that_uses_no_fuel_meets_the_deadline() {
     let calls: &[Call] = &[
         |ctx, memory| ctx.random_get(memory, 0, 64 << 10),
         |ctx, memory| ctx.sched_yield(memory),
-        |ctx, memory| ctx.fd_write(memory, 1, 0, 1024, OUT + (16 << 10)),
+        |ctx, mut memory| ctx.fd_write(&mut memory, 1, 0, 1024, OUT + (16 << 10)).map(drop),
         |ctx, memory| ctx.path_open(memory, ROOT, 0, 1000, 1, 0, 0, 0, 0, OUT),
         |ctx, memory| ctx.fd_filestat_set_size(memory, 5, 0),
         |ctx, memory| ctx.fd_readdir(memory, ROOT, 32 << 10, 1000, 0, OUT),

@@ -186,3 +186,36 @@ fn what_one_thread_saw_says_nothing_of_a_guest_that_ran_on_another() {
         assert_eq!(pool.idle(), 1, "round {round}");
     }
 }
+
+#[test]
+fn comparing_finds_what_a_search_that_was_wrongly_left_out_has_missed() {
+    let pool = SlotPool::new(None);
+    pool.verify_resets(true);
+    let module = module(&pool);
+    let image = MemoryImage::of_bytes(&vec![3; 2 * PAGE]).unwrap();
+    // A page fault of this thread for another reason means that the slot is searched after all.
+    for round in 0..1_000_usize {
+        watched(&module, &image, &[0]);
+        let mut watch = Watch::start();
+        let mut guest = Guest::new(&module, &image);
+        let memory = guest.instance.get_memory(&mut guest.store, "memory").unwrap();
+        watch.covers(memory.data(&guest.store));
+        // Without `look`, against the rule: this thread takes no fault for what that one writes.
+        let guest = std::thread::scope(|scope| {
+            let away = scope.spawn(move || {
+                guest.store(round % 31 * page_bytes() + page_bytes(), 9).unwrap();
+                guest
+            });
+            away.join().unwrap()
+        });
+        drop(watch);
+        drop(guest);
+        let (compared, differed) = pool.compared_and_differed();
+        assert_eq!(compared, 2 * (round as u64 + 1));
+        if differed > 0 {
+            assert_eq!((differed, pool.idle()), (1, 0), "a slot that differs is used again");
+            return;
+        }
+    }
+    panic!("the search was never left out");
+}

@@ -20,12 +20,32 @@ pub(crate) enum Baseline {
 }
 
 impl Baseline {
+    /// All of them.
+    pub(crate) const ALL: [Baseline; 5] =
+        [Baseline::X86_64, Baseline::X86_64V2, Baseline::X86_64V3, Baseline::X86_64V4, Baseline::Aarch64];
+
+    /// The one of this name.
+    pub(crate) fn named(name: &str) -> Option<Baseline> {
+        Baseline::ALL.into_iter().find(|baseline| baseline.as_str() == name)
+    }
+
     /// The highest baseline that this machine has. `None` on a processor without a named one.
     pub(crate) fn of_this_machine() -> Option<Baseline> {
         detect()
     }
 
-    /// The name, which is also that of the compiler's preset for x86-64.
+    /// Cranelift's names for what the compiler may use of it. Its presets of these levels leave out what
+    /// goes without saying, such as AVX where there is AVX2, and would then use neither.
+    pub(crate) fn compiler_flags(self) -> &'static [&'static str] {
+        match self {
+            Baseline::X86_64 | Baseline::Aarch64 => &[],
+            Baseline::X86_64V2 => &["x86-64-v2"],
+            Baseline::X86_64V3 => &["x86-64-v3", "has_avx"],
+            Baseline::X86_64V4 => &["x86-64-v4", "has_avx", "has_avx512f"],
+        }
+    }
+
+    /// The name.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Baseline::X86_64 => "x86-64",
@@ -76,11 +96,11 @@ fn detect() -> Option<Baseline> {
 
 #[cfg(test)]
 mod tests {
-    use super::Baseline::{self, *};
+    use super::Baseline::{self, Aarch64};
 
     #[test]
     fn code_runs_on_its_own_generation_and_later_ones_of_the_same_family() {
-        let all = [X86_64, X86_64V2, X86_64V3, X86_64V4];
+        let all = &Baseline::ALL[..4];
         for (code, a) in all.iter().enumerate() {
             for (machine, b) in all.iter().enumerate() {
                 assert_eq!(a.runs_on(*b), code <= machine, "{a} on {b}");
@@ -88,6 +108,12 @@ mod tests {
             assert!(!a.runs_on(Aarch64) && !Aarch64.runs_on(*a));
         }
         assert!(Aarch64.runs_on(Aarch64));
+    }
+
+    #[test]
+    fn every_baseline_is_found_by_its_name_and_nothing_else_is() {
+        assert!(Baseline::ALL.into_iter().all(|baseline| Baseline::named(baseline.as_str()) == Some(baseline)));
+        assert!(["", "x86-64-v5", "X86-64-V3", "native"].iter().all(|name| Baseline::named(name).is_none()));
     }
 
     #[test]
