@@ -1,5 +1,6 @@
 //! Drives a run from the caller's thread, and lets Python handle signals meanwhile.
 
+use crate::around::Around;
 use crate::fault::Result;
 use crate::shutdown::{Trip, detached, detached_run};
 use pyo3::prelude::*;
@@ -30,12 +31,21 @@ impl Wake for Unpark {
 ///
 /// On Python's main thread, a signal handler that raises (Ctrl-C) cancels the run, which still comes
 /// to its end; then its exception is the result.
-pub(crate) fn run<F: Future>(py: Python<'_>, cancel: &CancelHandle, future: F) -> Result<F::Output>
+pub(crate) fn run<F: Future>(
+    py: Python<'_>,
+    cancel: &CancelHandle,
+    around: Option<Arc<Around>>,
+    future: F,
+) -> Result<F::Output>
 where
     F: Send,
     F::Output: Send,
 {
-    detached_run(py, Some(cancel), || block_on(future, Some(cancel)))?
+    let output = detached_run(py, Some(cancel), || Around::during(around.as_ref(), || block_on(future, Some(cancel))))?;
+    match around.and_then(|around| around.raised()) {
+        Some(error) => Err(error.into()),
+        None => output,
+    }
 }
 
 /// Waits for something that can be given up, without the interpreter's lock.

@@ -1,13 +1,19 @@
 //! Values between JSON and Python, both ways.
+//!
+//! Where a value passes between a tool and a guest, bytes are `{"$bytes": "<base64>"}`.
 
 use crate::fault::{Fault, Result};
+use base64::prelude::{BASE64_STANDARD, Engine as _};
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
+use pyo3::types::{PyBool, PyBytes, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
 use serde::Serialize;
 use serde_json::{Map, Number, Value};
 
 /// How deeply values may be nested: what serde_json reads.
 const MAX_DEPTH: usize = 128;
+/// The one key of an object that stands for bytes.
+const BYTES: &str = "$bytes";
 
 /// A JSON value as a value of Python.
 pub(crate) fn to_python<'py>(py: Python<'py>, value: &Value) -> PyResult<Bound<'py, PyAny>> {
@@ -25,6 +31,35 @@ pub(crate) fn to_python<'py>(py: Python<'py>, value: &Value) -> PyResult<Bound<'
         }
         Value::Object(fields) => object_to_python(py, fields)?.into_any(),
     })
+}
+
+/// The arguments of a tool as keyword arguments.
+pub(crate) fn arguments<'py>(py: Python<'py>, fields: &Map<String, Value>) -> PyResult<Bound<'py, PyDict>> {
+    let dict = PyDict::new(py);
+    for (name, value) in fields {
+        dict.set_item(name, with_bytes(py, value)?)?;
+    }
+    Ok(dict)
+}
+
+fn with_bytes<'py>(py: Python<'py>, value: &Value) -> PyResult<Bound<'py, PyAny>> {
+    match value {
+        Value::Object(fields) => match fields.get(BYTES) {
+            // Core has checked it.
+            Some(Value::String(data)) if fields.len() == 1 => {
+                Ok(PyBytes::new(py, &BASE64_STANDARD.decode(data).unwrap_or_default()).into_any())
+            }
+            _ => Ok(arguments(py, fields)?.into_any()),
+        },
+        Value::Array(items) => {
+            let list = PyList::empty(py);
+            for item in items {
+                list.append(with_bytes(py, item)?)?;
+            }
+            Ok(list.into_any())
+        }
+        plain => to_python(py, plain),
+    }
 }
 
 /// A JSON object as a dict.
@@ -56,8 +91,16 @@ pub(crate) fn of<T: Serialize>(what: &T) -> Result<Value> {
 /// `None`, booleans, integers of 64 bits, finite floats, strings, lists, tuples and dicts with string
 /// keys have a JSON form.
 pub(crate) fn from_python(name: &str, value: &Bound<'_, PyAny>) -> Result<Value> {
-    convert(value, 0).map_err(|reason| match reason {
+    convert(value, 0, false).map_err(|reason| match reason {
         Refusal::Type(reason) => Fault::argument(name, reason),
+        Refusal::Raised(error) => Fault::Python(error),
+    })
+}
+
+/// What a tool gives: also bytes, and what `sandcell._tools.plain` knows a JSON form of.
+pub(crate) fn of_tool(value: &Bound<'_, PyAny>) -> Result<Value> {
+    convert(value, 0, true).map_err(|reason| match reason {
+        Refusal::Type(reason) => Fault::Python(PyTypeError::new_err(reason)),
         Refusal::Raised(error) => Fault::Python(error),
     })
 }
@@ -73,7 +116,7 @@ impl From<PyErr> for Refusal {
     }
 }
 
-fn convert(value: &Bound<'_, PyAny>, depth: usize) -> Result<Value, Refusal> {
+fn convert(value: &Bound<'_, PyAny>, depth: usize, tool: bool) -> Result<Value, Refusal> {
     if depth > MAX_DEPTH {
         return Err(Refusal::Type(format!("it is nested more than {MAX_DEPTH} levels deep")));
     }
@@ -98,13 +141,21 @@ fn convert(value: &Bound<'_, PyAny>, depth: usize) -> Result<Value, Refusal> {
         let mut fields = Map::new();
         for (key, item) in dict {
             let key = key.cast::<PyString>().map_err(|_| Refusal::Type("a dict has a key that is no string".into()))?;
-            fields.insert(key.to_str()?.to_owned(), convert(&item, depth + 1)?);
+            fields.insert(key.to_str()?.to_owned(), convert(&item, depth + 1, tool)?);
         }
         return Ok(Value::Object(fields));
     }
     if value.is_instance_of::<PyList>() || value.is_instance_of::<PyTuple>() {
-        let items = value.try_iter()?.map(|item| convert(&item?, depth + 1));
+        let items = value.try_iter()?.map(|item| convert(&item?, depth + 1, tool));
         return Ok(Value::Array(items.collect::<Result<_, Refusal>>()?));
+    }
+    if tool {
+        if let Ok(bytes) = value.cast::<PyBytes>() {
+            let data = Value::String(BASE64_STANDARD.encode(bytes.as_bytes()));
+            return Ok(Value::Object([(BYTES.to_owned(), data)].into_iter().collect()));
+        }
+        let plain = value.py().import("sandcell._tools")?.call_method1("plain", (value,))?;
+        return convert(&plain, depth + 1, tool);
     }
     Err(Refusal::Type(format!("a value of type {} has no JSON form", type_name(value))))
 }

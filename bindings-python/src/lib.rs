@@ -3,11 +3,13 @@
 //! What a sandbox does is decided in core, never here. No lock of the interpreter is held while a
 //! guest runs, and no thread comes back into an interpreter that is ending.
 
+mod around;
 mod command;
 mod drive;
 mod engine;
 mod fault;
 mod files;
+mod follow;
 mod held;
 mod image;
 mod json;
@@ -17,10 +19,13 @@ mod policy;
 mod pool;
 mod program;
 mod quantity;
+mod reply;
+mod resume;
 mod sandbox;
 mod shutdown;
 mod snapshot;
 mod tasks;
+mod tools;
 mod values;
 
 #[pyo3::pymodule]
@@ -36,6 +41,8 @@ mod _sandcell {
     use crate::engine::Engine;
     #[pymodule_export]
     use crate::files::Files;
+    #[pymodule_export]
+    use crate::follow::Events;
     #[pymodule_export]
     use crate::image::Image;
     #[pymodule_export]
@@ -54,6 +61,8 @@ mod _sandcell {
     use crate::snapshot::Snapshot;
     #[pymodule_export]
     use crate::tasks::Job;
+    #[pymodule_export]
+    use crate::tools::Tool;
 
     /// The version of the library.
     #[pymodule_export]

@@ -6,7 +6,7 @@ use crate::{json, values};
 use pyo3::basic::CompareOp;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyString, PyTuple};
-use sandcell::{Error, Outcome as Core};
+use sandcell::{Error, Outcome as Core, Status};
 use std::borrow::Cow;
 
 /// How one run ended, what it printed and what it cost.
@@ -20,6 +20,15 @@ impl Outcome {
     /// How it ended.
     #[getter]
     fn status<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>> {
+        if let Status::Suspended { calls, token } = &self.core.status {
+            let list = PyList::empty(py);
+            let values = py.import("sandcell._values")?;
+            for call in calls {
+                let arguments = json::arguments(py, &call.arguments)?;
+                list.append(values.getattr("SuspendedCall")?.call1((call.id, &call.tool, arguments))?)?;
+            }
+            return Ok(values.call_method1("_suspended", (list, token))?);
+        }
         values::make(py, "Status", &self.core.status)
     }
 
@@ -101,6 +110,13 @@ impl Outcome {
             list.append(values::make(py, "Denial", denial)?)?;
         }
         Ok(list)
+    }
+
+    /// The calls of tools: the first thousand one by one, all of them counted.
+    #[getter]
+    fn tool_calls<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>> {
+        let form = json::to_python(py, &json::of(&self.core.tool_calls)?)?;
+        Ok(py.import("sandcell._values")?.call_method1("_tool_record", (form,))?)
     }
 
     /// What it cost.

@@ -95,14 +95,19 @@ pub(crate) struct Policy {
 #[pymethods]
 impl Policy {
     #[new]
-    #[pyo3(signature = (*, mounts = None, env = None, clock = None, seed = None))]
+    #[pyo3(signature = (*, mounts = None, env = None, clock = None, seed = None, tools = None))]
     fn new(
         mounts: Option<&Bound<'_, PyAny>>,
         env: Option<&Bound<'_, PyDict>>,
         clock: Option<&Bound<'_, PyAny>>,
         seed: Option<&Bound<'_, PyAny>>,
+        tools: Option<&Bound<'_, PyAny>>,
     ) -> Result<Policy> {
-        Ok(Policy { core: grants(Core::new(), Grants { mounts, env, clock, seed })? })
+        let mut core = grants(Core::new(), Grants { mounts, env, clock, seed })?;
+        if let Some(tools) = tools {
+            core.tools = parse("argument `tools`", &json::from_python("tools", tools)?.to_string())?;
+        }
+        Ok(Policy { core })
     }
 
     /// Reads the JSON form, as text or as a dict.

@@ -10,6 +10,7 @@ use crate::quantity;
 use crate::sandbox::{Given, Plan, Sandbox};
 use crate::shutdown::detached;
 use crate::tasks::Job;
+use crate::tools::Handed;
 use crate::values;
 use parking_lot::Mutex;
 use pyo3::prelude::*;
@@ -18,7 +19,7 @@ use sandcell::{Error, Policy as CorePolicy, Pool as Core, Pooled, Unit};
 use std::time::Duration;
 
 /// The arguments of `Pool` besides the limits, for messages.
-const ARGUMENTS: [&str; 11] = [
+const ARGUMENTS: [&str; 13] = [
     "image",
     "engine",
     "policy",
@@ -30,6 +31,8 @@ const ARGUMENTS: [&str; 11] = [
     "max_sandboxes",
     "max_host_bytes",
     "max_ready",
+    "tools",
+    "gate",
 ];
 
 /// Sandboxes of one kind, made before they are asked for. A used one is never handed out again.
@@ -44,7 +47,7 @@ pub(crate) struct Pool {
 #[pymethods]
 impl Pool {
     #[new]
-    #[pyo3(signature = (image = None, *, engine = None, policy = None, limits = None, mounts = None, env = None, clock = None, seed = None, max_sandboxes = None, max_host_bytes = None, max_ready = None, **limit))]
+    #[pyo3(signature = (image = None, *, engine = None, policy = None, limits = None, mounts = None, env = None, clock = None, seed = None, tools = None, gate = None, max_sandboxes = None, max_host_bytes = None, max_ready = None, **limit))]
     #[allow(clippy::too_many_arguments, reason = "keyword arguments of Python")]
     fn new<'py>(
         py: Python<'py>,
@@ -56,12 +59,15 @@ impl Pool {
         env: Option<&Bound<'py, PyDict>>,
         clock: Option<&Bound<'py, PyAny>>,
         seed: Option<&Bound<'py, PyAny>>,
+        tools: Option<&Bound<'py, PyAny>>,
+        gate: Option<&Bound<'py, PyAny>>,
         max_sandboxes: Option<usize>,
         max_host_bytes: Option<&Bound<'py, PyAny>>,
         max_ready: Option<usize>,
         limit: Option<&Bound<'py, PyDict>>,
     ) -> Result<Pool> {
-        let given = Given { image, engine, policy, limits, grants: Grants { mounts, env, clock, seed }, limit };
+        let handed = Handed::of(tools, gate)?;
+        let given = Given { image, engine, policy, limits, grants: Grants { mounts, env, clock, seed }, handed, limit };
         let Plan { builder, engine, policy } = Plan::of(py, given, &ARGUMENTS)?;
         let mut pool = Core::builder(builder);
         if let Some(count) = max_sandboxes {

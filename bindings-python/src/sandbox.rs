@@ -1,25 +1,30 @@
 //! `Sandbox`: one live guest with its limits and policy, and the runs in it.
 
+use crate::around::Around;
 use crate::drive;
 use crate::engine::{Engine, refuse_pickling};
 use crate::fault::Result;
 use crate::files::Files;
+use crate::follow::Events;
 use crate::held::{Held, Place, Taken};
 use crate::image::{Image, image_of};
 use crate::limits::{self, Limits};
 use crate::outcome::Outcome;
 use crate::policy::{Grants, Policy, grants};
 use crate::program::program;
+use crate::resume::{results, token};
 use crate::shutdown::detached;
 use crate::snapshot::Snapshot;
 use crate::tasks::Job;
+use crate::tools::Handed;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 use sandcell::{Image as CoreImage, Limits as CoreLimits, Policy as CorePolicy, Sandbox as Core, SandboxBuilder};
 use std::sync::Arc;
 
 /// The arguments of `Sandbox` besides the limits, for messages.
-const ARGUMENTS: [&str; 8] = ["image", "engine", "policy", "limits", "mounts", "env", "clock", "seed"];
+const ARGUMENTS: [&str; 10] =
+    ["image", "engine", "policy", "limits", "mounts", "env", "clock", "seed", "tools", "gate"];
 
 /// An isolated place to run programs in.
 #[pyclass(module = "sandcell", frozen, weakref)]
@@ -41,6 +46,10 @@ impl Sandbox {
         Sandbox { place: Place::new(held), image, limits, policy, engine }
     }
 
+    fn around(&self) -> Arc<Around> {
+        Around::thread(self.place.cancel_handle())
+    }
+
     pub(crate) fn take(&self) -> Result<Taken> {
         Ok(self.place.take()?)
     }
@@ -49,7 +58,7 @@ impl Sandbox {
 #[pymethods]
 impl Sandbox {
     #[new]
-    #[pyo3(signature = (image = None, *, engine = None, policy = None, limits = None, mounts = None, env = None, clock = None, seed = None, **limit))]
+    #[pyo3(signature = (image = None, *, engine = None, policy = None, limits = None, mounts = None, env = None, clock = None, seed = None, tools = None, gate = None, **limit))]
     #[allow(clippy::too_many_arguments, reason = "keyword arguments of Python")]
     fn new<'py>(
         py: Python<'py>,
@@ -61,9 +70,12 @@ impl Sandbox {
         env: Option<&Bound<'py, PyDict>>,
         clock: Option<&Bound<'py, PyAny>>,
         seed: Option<&Bound<'py, PyAny>>,
+        tools: Option<&Bound<'py, PyAny>>,
+        gate: Option<&Bound<'py, PyAny>>,
         limit: Option<&Bound<'py, PyDict>>,
     ) -> Result<Sandbox> {
-        let given = Given { image, engine, policy, limits, grants: Grants { mounts, env, clock, seed }, limit };
+        let handed = Handed::of(tools, gate)?;
+        let given = Given { image, engine, policy, limits, grants: Grants { mounts, env, clock, seed }, handed, limit };
         let plan = Plan::of(py, given, &ARGUMENTS)?;
         let core = detached(py, || plan.builder.build())??;
         Ok(Sandbox::of(core, plan.engine.unbind(), plan.policy))
@@ -81,7 +93,7 @@ impl Sandbox {
     ) -> Result<Outcome> {
         let program = program(code, args, name, stdin)?;
         let mut taken = self.take()?;
-        let core = drive::run(py, self.place.cancel_handle(), taken.run_async(program))??;
+        let core = drive::run(py, self.place.cancel_handle(), Some(self.around()), taken.run_async(program))??;
         Ok(Outcome { core })
     }
 
@@ -97,7 +109,7 @@ impl Sandbox {
     ) -> Result<Outcome> {
         let program = program(code, args, name, stdin)?;
         let mut taken = self.take()?;
-        let core = drive::run(py, self.place.cancel_handle(), taken.run_to_end_async(program))??;
+        let core = drive::run(py, self.place.cancel_handle(), Some(self.around()), taken.run_to_end_async(program))??;
         Ok(Outcome { core })
     }
 
@@ -114,8 +126,9 @@ impl Sandbox {
         let this = slf.get();
         let mut taken = this.take()?;
         let cancel = this.place.cancel_handle().clone();
+        let around = Around::task(slf.py(), &cancel)?;
         let keep = slf.clone().unbind();
-        let job = Job::run(cancel, async move {
+        let job = Job::run(cancel, around, async move {
             let outcome = taken.run_async(program).await;
             drop(taken);
             Job::ending(move |py| {
@@ -126,6 +139,58 @@ impl Sandbox {
         Ok(slf.py().import("sandcell._asyncio")?.call_method1("result_of", (job,))?)
     }
 
+    /// Starts a program whose output, calls of tools, files and artifacts are told while it runs.
+    #[pyo3(signature = (code = None, *, args = None, name = None, stdin = None))]
+    fn follow(
+        &self,
+        code: Option<&Bound<'_, PyAny>>,
+        args: Option<&Bound<'_, PyAny>>,
+        name: Option<String>,
+        stdin: Option<&Bound<'_, PyAny>>,
+    ) -> Result<Events> {
+        let program = program(code, args, name, stdin)?;
+        Ok(Events::of(self.take()?, program, self.place.cancel_handle().clone()))
+    }
+
+    /// Goes on with a run that is suspended: `results` are those of its calls, by their numbers; a
+    /// `ToolError` among them fails its call.
+    fn resume(&self, py: Python<'_>, run: &Bound<'_, PyAny>, results: &Bound<'_, PyDict>) -> Result<Outcome> {
+        let (token, results) = (token(run)?, self::results(results)?);
+        let mut taken = self.take()?;
+        let resumed = taken.resume_async(&token, results);
+        let core = drive::run(py, self.place.cancel_handle(), Some(self.around()), resumed)??;
+        Ok(Outcome { core })
+    }
+
+    /// The same while the event loop goes on.
+    fn resume_async<'py>(
+        slf: &Bound<'py, Self>,
+        run: &Bound<'py, PyAny>,
+        results: &Bound<'py, PyDict>,
+    ) -> Result<Bound<'py, PyAny>> {
+        let (token, results) = (token(run)?, self::results(results)?);
+        let this = slf.get();
+        let mut taken = this.take()?;
+        let cancel = this.place.cancel_handle().clone();
+        let around = Around::task(slf.py(), &cancel)?;
+        let keep = slf.clone().unbind();
+        let job = Job::run(cancel, around, async move {
+            let outcome = taken.resume_async(&token, results).await;
+            drop(taken);
+            Job::ending(move |py| {
+                drop(keep);
+                Ok(Py::new(py, Outcome { core: outcome? })?.into_any())
+            })
+        });
+        Ok(slf.py().import("sandcell._asyncio")?.call_method1("result_of", (job,))?)
+    }
+
+    /// Ends the run that is suspended, if there is one, and with it a session.
+    fn discard(&self, py: Python<'_>) -> Result<()> {
+        let mut taken = self.take()?;
+        detached(py, || taken.discard())
+    }
+
     /// Ends the run under way, from any thread. Returns whether there was one.
     fn cancel(&self) -> bool {
         self.place.cancel_handle().cancel()
@@ -134,7 +199,7 @@ impl Sandbox {
     /// Ends the session as its interpreter would: exit handlers run, open files are written out.
     fn finish(&self, py: Python<'_>) -> Result<Outcome> {
         let mut taken = self.take()?;
-        let core = drive::run(py, self.place.cancel_handle(), taken.close_async())??;
+        let core = drive::run(py, self.place.cancel_handle(), Some(self.around()), taken.close_async())??;
         Ok(Outcome { core })
     }
 
@@ -239,6 +304,7 @@ pub(crate) struct Given<'a, 'py> {
     pub(crate) policy: Option<&'a Policy>,
     pub(crate) limits: Option<&'a Limits>,
     pub(crate) grants: Grants<'a, 'py>,
+    pub(crate) handed: Handed,
     pub(crate) limit: Option<&'a Bound<'py, PyDict>>,
 }
 
@@ -253,13 +319,16 @@ impl<'py> Plan<'py> {
     pub(crate) fn of(py: Python<'py>, given: Given<'_, 'py>, arguments: &[&str]) -> Result<Plan<'py>> {
         let mut ceilings = given.limits.map_or_else(CoreLimits::new, |limits| limits.core.clone());
         limits::set_all(&mut ceilings, given.limit, arguments)?;
-        let policy = given.policy.map_or_else(CorePolicy::new, |policy| policy.core.clone());
+        let policy = match given.policy {
+            Some(policy) => policy.core.clone(),
+            None => CorePolicy::new().tools(given.handed.policy()),
+        };
         let policy = grants(policy, given.grants)?;
         let (image, engine) = match given.image {
             Some(image) => image_of(image, given.engine)?,
             None => image_of(pyo3::intern!(py, "python").as_any(), given.engine)?,
         };
-        let builder = Core::builder(&image).policy(policy.clone()).limits(ceilings);
+        let builder = given.handed.to(Core::builder(&image).policy(policy.clone()).limits(ceilings));
         Ok(Plan { builder, engine, policy })
     }
 }

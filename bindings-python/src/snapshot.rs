@@ -8,13 +8,14 @@ use crate::limits::{self, Limits};
 use crate::policy::{Grants, Policy, grants};
 use crate::sandbox::Sandbox;
 use crate::shutdown::detached;
+use crate::tools::Handed;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyTuple};
 use sandcell::{Error, Limits as CoreLimits, Policy as CorePolicy, Snapshot as Core, SnapshotKey};
 use std::path::PathBuf;
 
 /// The arguments of `fork` besides the limits, for messages.
-const ARGUMENTS: [&str; 7] = ["policy", "limits", "mounts", "env", "clock", "seed", "reseed"];
+const ARGUMENTS: [&str; 9] = ["policy", "limits", "mounts", "env", "clock", "seed", "tools", "gate", "reseed"];
 
 /// The saved state of a session: variables, imports, heap and files.
 #[pyclass(module = "sandcell", frozen)]
@@ -29,7 +30,7 @@ pub(crate) struct Snapshot {
 impl Snapshot {
     /// A new sandbox that starts from it, with the policy and the limits of the one it was taken of
     /// unless others are given. It goes on with the session's random numbers unless `reseed`.
-    #[pyo3(signature = (*, policy = None, limits = None, mounts = None, env = None, clock = None, seed = None, reseed = false, **limit))]
+    #[pyo3(signature = (*, policy = None, limits = None, mounts = None, env = None, clock = None, seed = None, tools = None, gate = None, reseed = false, **limit))]
     #[allow(clippy::too_many_arguments, reason = "keyword arguments of Python")]
     fn fork(
         &self,
@@ -40,15 +41,23 @@ impl Snapshot {
         env: Option<&Bound<'_, PyDict>>,
         clock: Option<&Bound<'_, PyAny>>,
         seed: Option<&Bound<'_, PyAny>>,
+        tools: Option<&Bound<'_, PyAny>>,
+        gate: Option<&Bound<'_, PyAny>>,
         reseed: bool,
         limit: Option<&Bound<'_, PyDict>>,
     ) -> Result<Sandbox> {
-        let policy = policy.map_or_else(|| self.policy.clone(), |policy| policy.core.clone());
+        let handed = Handed::of(tools, gate)?;
+        let policy = match policy {
+            Some(policy) => policy.core.clone(),
+            None if tools.is_some() => self.policy.clone().tools(handed.policy()),
+            None => self.policy.clone(),
+        };
         let policy = grants(policy, Grants { mounts, env, clock, seed })?;
         let mut ceilings = limits.map_or_else(|| self.limits.clone(), |limits| limits.core.clone());
         limits::set_all(&mut ceilings, limit, &ARGUMENTS)?;
         self.here()?;
-        let builder = self.core.restore().policy(policy.clone()).limits(ceilings.clone()).reseed(reseed);
+        let builder = self.core.restore().policy(policy.clone()).limits(ceilings).reseed(reseed);
+        let builder = handed.to(builder);
         let sandbox = detached(py, || builder.build())??;
         Ok(Sandbox::of(sandbox, self.engine.clone_ref(py), policy))
     }

@@ -3,6 +3,7 @@
 //! A few worker threads poll all of them. A guest that computes yields every 0.2 ms, so that many
 //! share a worker fairly; one that sleeps or waits takes none.
 
+use crate::around::Around;
 use crate::fault::Result;
 use crate::shutdown::Trip;
 use parking_lot::{Condvar, Mutex};
@@ -27,17 +28,23 @@ pub(crate) struct Job {
     task: Mutex<Option<Arc<Task>>>,
     /// Set for runs, which come to their end when they are cancelled; others are dropped.
     cancel: Option<CancelHandle>,
+    around: Option<Arc<Around>>,
 }
 
 impl Job {
     /// A run of a guest.
-    pub(crate) fn run(cancel: CancelHandle, work: impl Future<Output = Ending> + Send + 'static) -> Job {
-        Job { work: Mutex::new(Some(Box::pin(work))), task: Mutex::default(), cancel: Some(cancel) }
+    pub(crate) fn run(
+        cancel: CancelHandle,
+        around: Arc<Around>,
+        work: impl Future<Output = Ending> + Send + 'static,
+    ) -> Job {
+        let (work, around) = (Mutex::new(Some(Box::pin(work) as Work)), Some(around));
+        Job { work, task: Mutex::default(), cancel: Some(cancel), around }
     }
 
     /// Something that can be dropped at any time.
     pub(crate) fn wait(work: impl Future<Output = Ending> + Send + 'static) -> Job {
-        Job { work: Mutex::new(Some(Box::pin(work))), task: Mutex::default(), cancel: None }
+        Job { work: Mutex::new(Some(Box::pin(work))), task: Mutex::default(), cancel: None, around: None }
     }
 
     pub(crate) fn ending(make: impl FnOnce(Python<'_>) -> Result<Py<PyAny>> + Send + 'static) -> Ending {
@@ -52,14 +59,8 @@ impl Job {
         let Some(work) = self.work.lock().take() else {
             return Err(Error::SandboxUnusable { reason: "this was awaited before" }.into());
         };
-        let trip = Trip::begin(self.cancel.as_ref())?;
-        let task = Arc::new(Task {
-            step: Mutex::new(Some(Step { work, done, _trip: trip })),
-            queued: AtomicBool::new(false),
-            workers: Workers::of_this_process()?,
-        });
-        *self.task.lock() = Some(Arc::clone(&task));
-        task.wake();
+        let step = Step { work, done: Some(done), _trip: Trip::begin(self.cancel.as_ref())? };
+        *self.task.lock() = Some(Task::begin(step, self.around.clone())?);
         Ok(())
     }
 
@@ -79,16 +80,31 @@ impl Job {
     }
 }
 
+/// Has the workers do something whose end nobody is told.
+pub(crate) fn begin(
+    cancel: &CancelHandle,
+    around: Option<Arc<Around>>,
+    work: impl Future<Output = ()> + Send + 'static,
+) -> Result<()> {
+    let work = Box::pin(async move {
+        work.await;
+        Job::ending(|py| Ok(py.None()))
+    });
+    Task::begin(Step { work, done: None, _trip: Trip::begin(Some(cancel))? }, around)?;
+    Ok(())
+}
+
 struct Task {
     /// Gone once it has ended.
     step: Mutex<Option<Step>>,
+    around: Option<Arc<Around>>,
     queued: AtomicBool,
     workers: Arc<Workers>,
 }
 
 struct Step {
     work: Work,
-    done: Py<PyAny>,
+    done: Option<Py<PyAny>>,
     _trip: Trip,
 }
 
@@ -103,12 +119,22 @@ impl Wake for Task {
 }
 
 impl Task {
+    fn begin(step: Step, around: Option<Arc<Around>>) -> Result<Arc<Task>> {
+        let (step, workers) = (Mutex::new(Some(step)), Workers::of_this_process()?);
+        let task = Arc::new(Task { step, around, queued: AtomicBool::new(false), workers });
+        Arc::clone(&task).wake();
+        Ok(task)
+    }
+
     fn poll(self: &Arc<Self>) {
         self.queued.store(false, Ordering::Release);
         let mut step = self.step.lock();
         let Some(Step { work, .. }) = &mut *step else { return };
         let waker = Waker::from(Arc::clone(self));
-        let polled = catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(&mut Context::from_waker(&waker))));
+        let mut context = Context::from_waker(&waker);
+        let polled = catch_unwind(AssertUnwindSafe(|| {
+            Around::during(self.around.as_ref(), || work.as_mut().poll(&mut context))
+        }));
         let ending = match polled {
             Ok(Poll::Pending) => return,
             Ok(Poll::Ready(ending)) => ending,
@@ -118,7 +144,14 @@ impl Task {
         drop(step);
         if let Some(Step { work, done, _trip }) = ended {
             drop(work);
-            Python::try_attach(|py| tell(py, ending, &done));
+            let raised = self.around.as_ref().and_then(|around| around.raised());
+            let ending = match raised {
+                Some(error) => Job::ending(move |_| Err(error.into())),
+                None => ending,
+            };
+            if let Some(done) = done {
+                Python::try_attach(|py| tell(py, ending, &done));
+            }
         }
     }
 }

@@ -26,6 +26,17 @@ pub(crate) fn artifact<'py>(py: Python<'py>, artifact: &Artifact) -> Result<Boun
     Ok(class(py, "Artifact")?.call1((mime, name, PyBytes::new(py, bytes)))?)
 }
 
+/// An event as the dataclass of its kind.
+pub(crate) fn event<'py, T: Serialize>(py: Python<'py>, event: &T) -> Result<Bound<'py, PyAny>> {
+    let mut fields = match json::of(event)? {
+        Value::Object(fields) => fields,
+        _ => serde_json::Map::new(),
+    };
+    let kind = fields.remove("event").unwrap_or_default();
+    let fields = json::object_to_python(py, &fields)?;
+    Ok(class(py, "EVENTS")?.get_item(kind.as_str().unwrap_or_default())?.call((), Some(&fields))?)
+}
+
 /// Tells a function of Python how far a build has come. What it raises ends nothing: the first
 /// exception is kept for the caller.
 pub(crate) struct Report {

@@ -13,8 +13,9 @@ call or your machine, never about the guest; see docs/python.md.
 from __future__ import annotations
 
 import atexit as _atexit
+import os as _os
 
-from sandcell import _sandcell, images
+from sandcell import _asyncio, _sandcell, images
 from sandcell._errors import (
     Cancelled,
     ConfigError,
@@ -28,11 +29,14 @@ from sandcell._errors import (
     RunFailed,
     SandcellError,
     ScriptRaised,
+    Suspended,
+    ToolError,
     Trapped,
 )
 from sandcell._executor import SandboxExecutor
 from sandcell._sandcell import (
     Engine,
+    Events,
     Files,
     Image,
     Limits,
@@ -42,20 +46,47 @@ from sandcell._sandcell import (
     Pool,
     Sandbox,
     Snapshot,
+    Tool,
     error_codes,
 )
-from sandcell._values import Artifact, Denial, FilesDiff, ImageInfo, PoolMetrics, Progress, Status, Usage
+from sandcell._tools import PENDING, ToolCall, tool
+from sandcell._values import (
+    Artifact,
+    ArtifactMade,
+    Denial,
+    Ended,
+    Event,
+    FileChanged,
+    FilesDiff,
+    ImageInfo,
+    Output,
+    OutputCut,
+    PoolMetrics,
+    Progress,
+    Status,
+    SuspendedCall,
+    ToolCalled,
+    ToolCallRecord,
+    ToolEnded,
+    ToolRecord,
+    Usage,
+)
 
 __version__ = _sandcell.VERSION
 
 __all__ = [
     "Artifact",
+    "ArtifactMade",
     "Cancelled",
     "ConfigError",
     "ConfigTypeError",
     "Denial",
+    "Ended",
     "Engine",
+    "Event",
+    "Events",
     "ExitFailed",
+    "FileChanged",
     "Files",
     "FilesDiff",
     "HostError",
@@ -68,6 +99,9 @@ __all__ = [
     "ModuleError",
     "Mount",
     "Outcome",
+    "Output",
+    "OutputCut",
+    "PENDING",
     "Policy",
     "Pool",
     "PoolMetrics",
@@ -79,12 +113,23 @@ __all__ = [
     "ScriptRaised",
     "Snapshot",
     "Status",
+    "Suspended",
+    "SuspendedCall",
+    "Tool",
+    "ToolCall",
+    "ToolCallRecord",
+    "ToolCalled",
+    "ToolEnded",
+    "ToolError",
+    "ToolRecord",
     "Trapped",
     "Usage",
     "__version__",
     "error_codes",
     "images",
+    "tool",
 ]
 
 # Before the interpreter is taken apart: cancels what runs and waits until it is back.
 _atexit.register(_sandcell._end)
+_os.register_at_fork(after_in_child=_asyncio._forget_background_loop)

@@ -54,6 +54,30 @@ class InternalError(LibraryError):
     """A defect in sandcell: report it."""
 
 
+class ToolError(SandcellError):
+    """Raised by a tool: the guest reads the message. Of any other exception it learns only that the tool
+    failed; the exception's own words go into ``Outcome.tool_calls``."""
+
+    detail: str | None
+    """What only the host learns."""
+
+    def __init__(self, message: str, *, detail: str | None = None, kind: str = "tool_error") -> None:
+        super().__init__(message)
+        self.code = kind
+        self.hint = ""
+        self.detail = detail
+
+    @classmethod
+    def denied(cls, message: str, *, detail: str | None = None) -> ToolError:
+        """The tool refuses the call."""
+        return cls(message, detail=detail, kind="denied")
+
+    @classmethod
+    def invalid_arguments(cls, message: str, *, detail: str | None = None) -> ToolError:
+        """The arguments cannot be used."""
+        return cls(message, detail=detail, kind="invalid_arguments")
+
+
 class RunFailed(SandcellError):
     """A program did not succeed; raised by ``Outcome.check`` only.
 
@@ -93,12 +117,17 @@ class Cancelled(RunFailed):
     """The run was cancelled."""
 
 
+class Suspended(RunFailed):
+    """The run is suspended: its calls wait for ``Sandbox.resume``."""
+
+
 _BY_KIND: dict[str, type[RunFailed]] = {
     "exited": ExitFailed,
     "raised": ScriptRaised,
     "exceeded": LimitExceeded,
     "trapped": Trapped,
     "cancelled": Cancelled,
+    "suspended": Suspended,
 }
 
 

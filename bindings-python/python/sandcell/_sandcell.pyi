@@ -1,6 +1,6 @@
 """The native half of the package."""
 
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Mapping
 from datetime import timedelta
 from os import PathLike
 from types import TracebackType
@@ -9,7 +9,19 @@ from typing import Any, Final, Literal, SupportsIndex, final
 from typing_extensions import Self, TypeAlias, Unpack
 
 from sandcell._limit_keys import LimitKeys
-from sandcell._values import Artifact, Denial, FilesDiff, ImageInfo, PoolMetrics, Progress, Status, Usage
+from sandcell._tools import ToolCall
+from sandcell._values import (
+    Artifact,
+    Denial,
+    Event,
+    FilesDiff,
+    ImageInfo,
+    PoolMetrics,
+    Progress,
+    Status,
+    ToolRecord,
+    Usage,
+)
 
 _Path: TypeAlias = str | PathLike[str]
 _Bytes: TypeAlias = int | str
@@ -19,10 +31,13 @@ _Clock: TypeAlias = Literal["real", "frozen"] | int
 _Content: TypeAlias = bytes | bytearray | str
 _Hook: TypeAlias = Callable[[Progress], object]
 _Json: TypeAlias = dict[str, Any]
+_Tools: TypeAlias = Iterable[Tool | Callable[..., Any]]
+_Gate: TypeAlias = Callable[[ToolCall], Any]
 
 __all__ = [
     "VERSION",
     "Engine",
+    "Events",
     "Files",
     "Image",
     "Job",
@@ -33,6 +48,7 @@ __all__ = [
     "Pool",
     "Sandbox",
     "Snapshot",
+    "Tool",
     "_command",
     "_end",
     "error_codes",
@@ -158,6 +174,7 @@ class Policy:
         env: dict[str, str] | None = None,
         clock: _Clock | None = None,
         seed: SupportsIndex | None = None,
+        tools: _Json | None = None,
     ) -> Self: ...
     @staticmethod
     def from_json(document: str | _Json) -> Policy: ...
@@ -196,6 +213,8 @@ class Outcome:
     @property
     def denials(self) -> list[Denial]: ...
     @property
+    def tool_calls(self) -> ToolRecord: ...
+    @property
     def usage(self) -> Usage: ...
     @property
     def hint(self) -> str: ...
@@ -222,6 +241,8 @@ class Sandbox:
         env: dict[str, str] | None = None,
         clock: _Clock | None = None,
         seed: SupportsIndex | None = None,
+        tools: _Tools | None = None,
+        gate: _Gate | None = None,
         **limit: Unpack[LimitKeys],
     ) -> Self: ...
     def run(
@@ -248,6 +269,17 @@ class Sandbox:
         name: str | None = None,
         stdin: Any = None,
     ) -> Coroutine[Any, Any, Outcome]: ...
+    def follow(
+        self,
+        code: str | None = None,
+        *,
+        args: Iterable[str] | None = None,
+        name: str | None = None,
+        stdin: Any = None,
+    ) -> Events: ...
+    def resume(self, run: Outcome | str, results: dict[int, Any]) -> Outcome: ...
+    def resume_async(self, run: Outcome | str, results: dict[int, Any]) -> Coroutine[Any, Any, Outcome]: ...
+    def discard(self) -> None: ...
     def cancel(self) -> bool: ...
     def finish(self) -> Outcome: ...
     def close(self) -> None: ...
@@ -272,6 +304,36 @@ class Sandbox:
     def __reduce__(self) -> Any: ...
 
 @final
+class Events(Iterator[Event], AsyncIterator[Event]):
+    def __iter__(self) -> Self: ...
+    def __next__(self) -> Event: ...
+    def __aiter__(self) -> Self: ...
+    def __anext__(self) -> Coroutine[Any, Any, Event]: ...
+    def close(self) -> None: ...
+    def __enter__(self) -> Self: ...
+    def __exit__(self, *exception: type[BaseException] | BaseException | TracebackType | None) -> None: ...
+
+@final
+class Tool:
+    @staticmethod
+    def _of(
+        name: str,
+        call: Callable[..., Any] | None,
+        *,
+        is_async: bool,
+        blocking: bool,
+        description: str,
+        input_schema: _Json,
+        output_schema: _Json | None,
+        hints: dict[str, bool],
+        timeout_ms: int | None,
+    ) -> Tool: ...
+    @property
+    def name(self) -> str: ...
+    def declaration(self, language: Literal["python", "typescript"] = "python") -> str: ...
+    def __reduce__(self) -> Any: ...
+
+@final
 class Files:
     def read(self, path: str) -> bytes: ...
     def read_text(self, path: str) -> str: ...
@@ -291,6 +353,8 @@ class Snapshot:
         env: dict[str, str] | None = None,
         clock: _Clock | None = None,
         seed: SupportsIndex | None = None,
+        tools: _Tools | None = None,
+        gate: _Gate | None = None,
         reseed: bool = False,
         **limit: Unpack[LimitKeys],
     ) -> Sandbox: ...
@@ -336,6 +400,8 @@ class Pool:
         env: dict[str, str] | None = None,
         clock: _Clock | None = None,
         seed: SupportsIndex | None = None,
+        tools: _Tools | None = None,
+        gate: _Gate | None = None,
         max_sandboxes: int | None = None,
         max_host_bytes: _Bytes | None = None,
         max_ready: int | None = None,

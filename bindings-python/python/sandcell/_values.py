@@ -7,7 +7,10 @@ them by name; a field that one side lacks is an error at once.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any, Union
+
+if TYPE_CHECKING:
+    from sandcell._sandcell import Outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +18,7 @@ class Status:
     """How a run ended. Which fields are set follows from ``kind``."""
 
     kind: str
-    """``exited``, ``raised``, ``exceeded``, ``trapped`` or ``cancelled``."""
+    """``exited``, ``raised``, ``exceeded``, ``trapped``, ``cancelled`` or ``suspended``."""
     code: int | None = None
     """``exited``: the exit code; 0 is success."""
     type: str | None = None
@@ -28,10 +31,66 @@ class Status:
     """``exceeded``: which limit."""
     reason: str | None = None
     """``trapped``: why."""
+    calls: list[SuspendedCall] | None = None
+    """``suspended``: the calls that wait for results."""
+    token: str | None = None
+    """``suspended``: what the run is resumed with."""
 
     def to_dict(self) -> dict[str, Any]:
-        """The JSON form: only what is set."""
+        """What is set, by name; calls as they are."""
         return {name: value for name in self.__slots__ if (value := getattr(self, name)) is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class SuspendedCall:
+    """A call that a suspended run waits for."""
+
+    id: int
+    """The call's number in this run."""
+    tool: str
+    """The tool's name."""
+    arguments: dict[str, Any]
+    """The arguments, as the gate left them."""
+
+
+def _suspended(calls: list[SuspendedCall], token: str) -> Status:
+    return Status("suspended", calls=calls, token=token)
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCallRecord:
+    """One call of a tool."""
+
+    tool: str
+    """The tool's name as the guest gave it."""
+    arguments_sha256: str
+    """SHA-256 of the arguments' JSON, in hexadecimal."""
+    request_bytes: int
+    """Size of the request."""
+    result_bytes: int
+    """Size of the answer."""
+    outcome: str
+    """``ok``, ``suspended`` or the error's kind, such as ``denied``."""
+    ms: float
+    """How long it took."""
+    rule: str | None = None
+    """The rule of the policy that refused it, such as ``symbol.one_of``."""
+    detail: str | None = None
+    """What the tool or the gate said that the guest was not told."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolRecord:
+    """The calls of tools in one run."""
+
+    calls: list[ToolCallRecord] = field(default_factory=list)
+    """The first thousand calls, in the order in which they ended."""
+    counts: dict[str, int] = field(default_factory=dict)
+    """How many calls ended how."""
+
+
+def _tool_record(form: dict[str, Any]) -> ToolRecord:
+    return ToolRecord([ToolCallRecord(**call) for call in form["calls"]], form["counts"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,3 +196,88 @@ class PoolMetrics:
     waits: int
     refused: int
     failures: int
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """Event: the guest wrote to a stream."""
+
+    stream: str
+    """``stdout`` or ``stderr``."""
+    bytes: bytes
+    """What; not always whole characters or lines."""
+
+    @property
+    def text(self) -> str:
+        """The same as text; bytes that are not UTF-8 become U+FFFD."""
+        return self.bytes.decode("utf-8", "replace")
+
+
+@dataclass(frozen=True, slots=True)
+class OutputCut:
+    """Event: from here on output of this stream is held back, and some of it will be dropped."""
+
+    stream: str
+    """``stdout`` or ``stderr``."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCalled:
+    """Event: the guest called a tool, which is allowed to run."""
+
+    id: int
+    """The call's number in this run."""
+    tool: str
+    """The tool's name."""
+    arguments: dict[str, Any]
+    """The arguments in their JSON form, as the gate left them."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolEnded:
+    """Event: a call of a tool ended."""
+
+    id: int
+    """The call's number in this run."""
+    tool: str
+    """The tool's name."""
+    outcome: str
+    """``ok`` or the error's kind."""
+    ms: float
+    """How long it took."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileChanged:
+    """Event: the guest changed a file."""
+
+    change: str
+    """``written`` or ``removed``."""
+    path: str
+    """The guest path, as far as the guest's own calls tell."""
+
+
+@dataclass(frozen=True, slots=True)
+class ArtifactMade:
+    """Event: the guest made a figure or another rich value."""
+
+    artifact: Artifact
+    """Which."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """Event: the run ended or was suspended; nothing follows."""
+
+    outcome: Outcome
+    """How."""
+
+
+Event = Union[Output, OutputCut, ToolCalled, ToolEnded, FileChanged, ArtifactMade, Ended]
+
+EVENTS: dict[str, type] = {
+    "output_cut": OutputCut,
+    "tool_call": ToolCalled,
+    "tool_result": ToolEnded,
+    "file": FileChanged,
+}
