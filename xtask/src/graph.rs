@@ -8,7 +8,8 @@ use crate::cargo::{cargo, output};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The packages that are built or tested alone.
-const ALONE: [&str; 5] = ["sandcell", "sandcell-cli", "sandcell-mcp", "sandcell-tests", "sandcell-examples"];
+const ALONE: [&str; 6] =
+    ["sandcell", "sandcell-cli", "sandcell-mcp", "sandcell-tests", "sandcell-examples", "sandcell-python"];
 
 /// Each package with every set of features that it is built with. There can be two: one for the
 /// target, one for build scripts and macros.

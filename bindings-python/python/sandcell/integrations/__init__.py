@@ -1,0 +1,1 @@
+"""Adapters to frameworks that people already use, each an optional extra."""

@@ -1,0 +1,74 @@
+//! Plain values of core as the dataclasses of `sandcell._values`.
+//!
+//! They are made from the JSON form, so that a field that core gains and Python lacks is an error at
+//! once instead of being dropped.
+
+use crate::fault::Result;
+use crate::json;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict};
+use sandcell::{Artifact, Progress};
+use serde::Serialize;
+use serde_json::Value;
+
+/// The dataclass `name` with the fields of `what`.
+pub(crate) fn make<'py, T: Serialize>(py: Python<'py>, name: &str, what: &T) -> Result<Bound<'py, PyAny>> {
+    let fields = match json::of(what)? {
+        Value::Object(fields) => json::object_to_python(py, &fields)?,
+        _ => PyDict::new(py),
+    };
+    Ok(class(py, name)?.call((), Some(&fields))?)
+}
+
+/// Its content is bytes, which JSON has not.
+pub(crate) fn artifact<'py>(py: Python<'py>, artifact: &Artifact) -> Result<Bound<'py, PyAny>> {
+    let Artifact { mime, name, bytes } = artifact;
+    Ok(class(py, "Artifact")?.call1((mime, name, PyBytes::new(py, bytes)))?)
+}
+
+/// An event as the dataclass of its kind.
+pub(crate) fn event<'py, T: Serialize>(py: Python<'py>, event: &T) -> Result<Bound<'py, PyAny>> {
+    let mut fields = match json::of(event)? {
+        Value::Object(fields) => fields,
+        _ => serde_json::Map::new(),
+    };
+    let kind = fields.remove("event").unwrap_or_default();
+    let fields = json::object_to_python(py, &fields)?;
+    Ok(class(py, "EVENTS")?.get_item(kind.as_str().unwrap_or_default())?.call((), Some(&fields))?)
+}
+
+/// Tells a function of Python how far a build has come. What it raises ends nothing: the first
+/// exception is kept for the caller.
+pub(crate) struct Report {
+    function: Option<Py<PyAny>>,
+    raised: Option<PyErr>,
+}
+
+impl Report {
+    pub(crate) fn to(function: Option<Py<PyAny>>) -> Report {
+        Report { function, raised: None }
+    }
+
+    pub(crate) fn tell(&mut self, progress: Progress) {
+        let (Some(function), None) = (&self.function, &self.raised) else { return };
+        let told = Python::try_attach(|py| -> Result<()> {
+            function.call1(py, (make(py, "Progress", &progress)?,))?;
+            Ok(())
+        });
+        if let Some(Err(fault)) = told {
+            self.raised = Some(fault.into());
+        }
+    }
+
+    /// What came of it, unless the function raised.
+    pub(crate) fn end<T>(self, done: Result<T, sandcell::Error>) -> Result<T> {
+        match self.raised {
+            Some(error) => Err(error.into()),
+            None => Ok(done?),
+        }
+    }
+}
+
+fn class<'py>(py: Python<'py>, name: &str) -> PyResult<Bound<'py, PyAny>> {
+    py.import("sandcell._values")?.getattr(name)
+}
