@@ -4,9 +4,7 @@ use crate::failure::{Failure, INTERRUPTED};
 use crate::grants::{self, Grants};
 use crate::report;
 use clap::{ArgGroup, Args};
-use sandcell::{
-    CancelHandle, Engine, Error, Event, Image, LimitKey, Limits, Outcome, Program, Sandbox, Status, Stdin,
-};
+use sandcell::{CancelHandle, Engine, Error, Event, Image, LimitKey, Limits, Outcome, Program, Sandbox, Status, Stdin};
 use std::fs::File;
 use std::io::{IsTerminal as _, Read as _};
 use std::os::fd::AsFd as _;
