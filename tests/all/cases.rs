@@ -273,3 +273,21 @@ fn every_check_of_a_case_of_tools_can_fail() {
         }
     }
 }
+
+/// The driver's own tests run the same programs against a host that is pretended.
+#[test]
+fn the_programs_of_the_drivers_tests_are_cases_too() {
+    let mut list = std::process::Command::new("python3");
+    list.arg(places::workspace().join("guests/python/driver/tests/cases.py")).env("PYTHONDONTWRITEBYTECODE", "1");
+    let programs: serde_json::Value = serde_json::from_slice(&list.output().unwrap().stdout).unwrap();
+    let cases = cases::read(&places::workspace().join("tests/conformance/python_tools.json")).unwrap();
+    let programs = programs["cases"].as_array().unwrap();
+    assert!(programs.len() >= 16);
+    for program in programs {
+        let (name, code) = (program["name"].as_str().unwrap(), program["code"].as_str().unwrap());
+        let case = cases.iter().find(|case| case.name == name.replace([' ', '-'], "_"));
+        let case = case.unwrap_or_else(|| panic!("{name:?} is no case of python_tools.json"));
+        assert_eq!(case.code.as_deref().map(str::trim), Some(code.trim()), "{name}");
+        assert_eq!(case.expect.stdout.as_deref(), program["stdout"].as_str(), "{name}");
+    }
+}
