@@ -55,7 +55,8 @@ fn a_server_that_cannot_be_used_is_named_before_the_guest_runs() {
 fn seen() -> Value {
     let mut client = Command::new(installed("python/bin/python"));
     client.arg(places::workspace().join("mcp/tests/clients/drive.py"));
-    client.arg(places::binary("sandcell")).args(["mcp", "--timeout", "5"]);
+        // Fuel, because a busy machine may take long for a figure; a loop uses this in some seconds.
+    client.arg(places::binary("sandcell")).args(["mcp", "--timeout", "100", "--limit", "fuel=25000000000"]);
     let ran = cli::run(&mut client);
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     ran.json()
@@ -90,16 +91,15 @@ fn the_official_client_runs_programs_moves_files_and_cancels() {
     assert_eq!(figure["structuredContent"]["artifacts"][0]["content"], 1);
     assert_eq!(figure["structuredContent"]["artifacts"][0]["bytes_base64"], Value::Null);
 
-    // A call that is given up ends its guest, and only that; other requests do not wait for the guest,
-    // which would have gone on for four seconds.
-    assert!(seen["ping_ms"].as_f64().unwrap() < 3_500.0);
+    // Other requests are answered while a guest runs; giving a call up ends its guest, and only that.
+    assert_eq!(seen["ping_while_running"], true);
     let replaced = text(&seen["replaced"]);
     assert!(replaced.contains("ended because its run was cancelled") && replaced.ends_with("false"), "{replaced}");
     assert!(!seen["progress"].as_array().unwrap().is_empty());
 
     // A limit ends the session and says so; a reset does too.
-    assert_eq!(seen["limit"]["structuredContent"]["status"], json!({"kind": "exceeded", "limit": "deadline_ms"}));
-    assert!(text(&seen["after_limit"]).contains("ended because it exceeded `deadline_ms`"));
+    assert_eq!(seen["limit"]["structuredContent"]["status"], json!({"kind": "exceeded", "limit": "fuel"}));
+    assert!(text(&seen["after_limit"]).contains("ended because it exceeded `fuel`"));
     assert_eq!(text(&seen["fresh"]), "[result]\nfalse");
     assert!(seen["wrong"].as_str().unwrap().contains("`code` must be a string"));
 }

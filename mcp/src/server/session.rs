@@ -161,6 +161,7 @@ impl Worker {
             Status::Exceeded { limit } => Some(format!("it exceeded `{limit}`")),
             Status::Trapped { reason } => Some(format!("it trapped: {}", reason.as_str())),
             Status::Cancelled => Some("its run was cancelled".to_owned()),
+            Status::Suspended { .. } => Some("it waited for an answer that nobody can give here".to_owned()),
             _ => None,
         };
         let new_files = self.unnamed(&outcome.files);
