@@ -4,8 +4,8 @@ use crate::failure::{Failure, INTERRUPTED};
 use crate::{parse, report};
 use clap::{ArgGroup, Args};
 use sandcell::{
-    CancelHandle, Clock, Engine, Error, Event, Image, LimitKey, Limits, Mount, Outcome, Policy, Program, Sandbox, Status,
-    Stdin,
+    CancelHandle, Clock, Engine, Error, Event, Image, LimitKey, Limits, Mount, Outcome, Policy, Program, Sandbox,
+    Status, Stdin,
 };
 use std::fs::File;
 use std::io::{IsTerminal as _, Read as _};

@@ -44,8 +44,8 @@ pub use error::{Error, PoolCap, Result};
 pub use image::{Derivation, Image, ImageInfo, Progress, Recipe, Source, Stage, Trust};
 pub use limits::{LimitKey, Limits, Unit};
 pub use outcome::{
-    Artifact, CallOutcome, Denial, Event, FileChange, FilesDiff, Outcome, Status, Stream, SuspendedCall, ToolCallRecord,
-    ToolErrorKind, ToolRecord, TrapReason, Usage,
+    Artifact, CallOutcome, Denial, Event, FileChange, FilesDiff, Outcome, Status, Stream, SuspendedCall,
+    ToolCallRecord, ToolErrorKind, ToolRecord, TrapReason, Usage,
 };
 pub use policy::{Access, ArgumentRule, Clock, GuestPath, Mount, Policy, Seed, ToolPolicy, ToolRule};
 pub use pool::{Pool, PoolBuilder, PoolMetrics, Pooled};

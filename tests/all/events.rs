@@ -88,7 +88,8 @@ Picture()";
 fn events_hold_exactly_what_the_outcome_keeps_and_never_more_than_the_cap() {
     for (output_bytes, lines) in [(1 << 20, 10), (1000, 5_000), (200_000, 60_000), (0, 100)] {
         let mut sandbox = session_with([], Policy::new(), &[("output_bytes", output_bytes)]);
-        let code = format!("import sys\nfor i in range({lines}):\n    print('line', i)\n    print('e', i, file=sys.stderr)");
+        let code =
+            format!("import sys\nfor i in range({lines}):\n    print('line', i)\n    print('e', i, file=sys.stderr)");
         let events = follow(&mut sandbox, &code);
         let outcome = outcome(&events);
         assert!(outcome.is_success());
@@ -129,7 +130,8 @@ fn a_slow_reader_slows_the_guest_down_and_uses_up_no_deadline() {
 #[test]
 fn a_command_is_followed_too() {
     let image = guests::wat("write_flood");
-    let mut sandbox = guests::sandbox(&image, Policy::new(), guests::limits(&[("fuel", 1_000_000), ("output_bytes", 100_000)]));
+    let mut sandbox =
+        guests::sandbox(&image, Policy::new(), guests::limits(&[("fuel", 1_000_000), ("output_bytes", 100_000)]));
     let events: Vec<_> = sandbox.follow(Program::command()).unwrap().map(Result::unwrap).collect();
     let outcome = outcome(&events);
     assert_eq!(told(&events, Stream::Stdout), outcome.stdout);
@@ -167,8 +169,9 @@ fn an_interactive_program_asks_and_is_answered_line_by_line() {
 fn dropping_what_follows_a_run_ends_it() {
     let mut sandbox = session([]);
     {
-        let mut following =
-            sandbox.follow(Program::code("open('/tmp/f', 'w').write('1')\nprint('on', flush=True)\nwhile True: pass")).unwrap();
+        let mut following = sandbox
+            .follow(Program::code("open('/tmp/f', 'w').write('1')\nprint('on', flush=True)\nwhile True: pass"))
+            .unwrap();
         assert!(matches!(following.next(), Some(Ok(Event::File { .. }))));
         assert!(matches!(following.next(), Some(Ok(Event::Output { .. }))));
     }
@@ -200,5 +203,8 @@ fn events_have_a_json_form() {
         let json = serde_json::to_value(event).unwrap();
         assert_eq!(&serde_json::from_value::<Event>(json).unwrap(), event);
     }
-    assert_eq!(serde_json::to_value(&events[0]).unwrap(), serde_json::json!({"event": "file", "change": "written", "path": "/out/f"}));
+    assert_eq!(
+        serde_json::to_value(&events[0]).unwrap(),
+        serde_json::json!({"event": "file", "change": "written", "path": "/out/f"})
+    );
 }

@@ -144,9 +144,9 @@ fn a_gate_and_a_tool_that_answers_pending_suspend_too() {
         "echo" => Decision::Suspend,
         _ => Decision::Allow,
     };
-    let mut sandbox =
-        Sandbox::builder(guests::python()).tools([sometimes, later, echo()]).gate(gate).build().unwrap();
-    let code = "from host import tools\nprint(tools.sometimes(), tools.sometimes(wait=1), tools.later(a=2), tools.echo(b=3))";
+    let mut sandbox = Sandbox::builder(guests::python()).tools([sometimes, later, echo()]).gate(gate).build().unwrap();
+    let code =
+        "from host import tools\nprint(tools.sometimes(), tools.sometimes(wait=1), tools.later(a=2), tools.echo(b=3))";
     let mut outcome = sandbox.run(Program::code(code)).unwrap();
     for expected in ["sometimes", "later", "echo"] {
         let (calls, token) = suspended(&outcome);

@@ -44,7 +44,10 @@ fn a_guest_calls_tools_as_functions_and_every_call_is_recorded() {
     let first = &outcome.tool_calls.calls[0];
     // printf '{"symbol":"apple"}' | sha256sum
     let digest = "8ebb5104428437bc878b6e621caa10367f70e9d0234b01d9bb7386e85e6806b7";
-    assert_eq!((first.tool.as_str(), first.outcome, first.arguments_sha256.as_str()), ("price", CallOutcome::Ok, digest));
+    assert_eq!(
+        (first.tool.as_str(), first.outcome, first.arguments_sha256.as_str()),
+        ("price", CallOutcome::Ok, digest)
+    );
     assert!(first.request_bytes > 20 && first.result_bytes > 4);
     // The next run has a record of its own.
     assert!(sandbox.run(Program::code("1")).unwrap().tool_calls.is_empty());
@@ -155,7 +158,8 @@ fn the_gate_sees_every_call_first_and_allows_denies_or_changes_it() {
 
 #[test]
 fn tools_and_policies_that_cannot_be_are_refused_by_name_before_anything_runs() {
-    let build = |tools: Vec<Tool>, policy: Policy| Sandbox::builder(guests::python()).tools(tools).policy(policy).build();
+    let build =
+        |tools: Vec<Tool>, policy: Policy| Sandbox::builder(guests::python()).tools(tools).policy(policy).build();
     let tool = |name: &str| Tool::new(name, |_| Ok(0.into()));
     for tools in [
         vec![tool("a b")],

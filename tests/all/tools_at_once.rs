@@ -95,10 +95,11 @@ fn a_thousand_sandboxes_wait_for_a_tool_at_once_on_a_handful_of_threads() {
             counted.fetch_max(Census::take().threads, Ordering::SeqCst);
             Ok(json!(null).into())
         });
-        let mut sandboxes: Vec<Sandbox> =
-            (0..1_000).map(|_| session([tool.clone(), seen.clone()])).collect();
+        let mut sandboxes: Vec<Sandbox> = (0..1_000).map(|_| session([tool.clone(), seen.clone()])).collect();
         let runs = sandboxes.iter_mut().map(|sandbox| {
-            sandbox.run_async(Program::code("from host import tools\ntools.together(n=7)\ntools.seen()\ntools.together(n=7)"))
+            sandbox.run_async(Program::code(
+                "from host import tools\ntools.together(n=7)\ntools.seen()\ntools.together(n=7)",
+            ))
         });
         let outcomes = blocking(join_all(runs));
         assert!(outcomes.into_iter().all(|outcome| outcome.unwrap().result == Some(json!(7))));
@@ -128,9 +129,12 @@ fn blocking<F: Future>(future: F) -> F::Output {
 #[test]
 fn a_hundred_thousand_calls_leave_nothing() {
     alone(|| {
-        let mut sandbox = session_with([price()], Policy::new(), &[("host_calls", 1_000_000), ("deadline_ms", 600_000)]);
+        let mut sandbox =
+            session_with([price()], Policy::new(), &[("host_calls", 1_000_000), ("deadline_ms", 600_000)]);
         let code = |calls: u32| {
-            Program::code(format!("from host import tools\nfor _ in range({calls}): tools.price('apple')\ntools.map(tools.price, ['apple'] * {calls}) == [1.25] * {calls}"))
+            Program::code(format!(
+                "from host import tools\nfor _ in range({calls}): tools.price('apple')\ntools.map(tools.price, ['apple'] * {calls}) == [1.25] * {calls}"
+            ))
         };
         assert_eq!(sandbox.run(code(1_000)).unwrap().result, Some(json!(true)));
         let (before, before_bytes) = (Census::take(), census::resident_bytes());

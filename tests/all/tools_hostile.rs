@@ -34,7 +34,10 @@ fn frames_that_break_the_rules_are_answered_and_do_nothing_else() {
         (r#"b'{"v":1,"id":-1,"op":"list"}'"#, "protocol"),
         (r#"b'{"v":9,"id":1,"op":"list"}'"#, "protocol"),
         (r#"b'{"v":1,"id":1,"op":"batch","calls":[]}'"#, "protocol"),
-        (r#"b'{"v":1,"id":1,"op":"call","tool":"echo","args":{"a":' + b'[' * 10000 + b']' * 10000 + b'}}'"#, "protocol"),
+        (
+            r#"b'{"v":1,"id":1,"op":"call","tool":"echo","args":{"a":' + b'[' * 10000 + b']' * 10000 + b'}}'"#,
+            "protocol",
+        ),
         (r#"b'[' * 1000000"#, "protocol"),
         (r#"b' ' * (1 << 20) + b'{'"#, "too_large"),
         (r#"b'{"v":1,"id":1,"op":"call","tool":"nowhere","args":{}}'"#, "unknown_tool"),
@@ -42,7 +45,10 @@ fn frames_that_break_the_rules_are_answered_and_do_nothing_else() {
         assert_eq!(sent(&mut sandbox, &format!("send({frame})")), json!(kind), "{frame}");
     }
     // The session is as good as before.
-    assert_eq!(sent(&mut sandbox, "send(b'{\"v\":1,\"id\":1,\"op\":\"call\",\"tool\":\"echo\",\"args\":{}}')"), json!("ok"));
+    assert_eq!(
+        sent(&mut sandbox, "send(b'{\"v\":1,\"id\":1,\"op\":\"call\",\"tool\":\"echo\",\"args\":{}}')"),
+        json!("ok")
+    );
 }
 
 #[test]
@@ -62,10 +68,9 @@ fn a_gib_of_frames_is_neither_read_nor_kept() {
 #[test]
 fn calling_for_ever_ends_at_each_limit() {
     let forever = "from host import tools\nwhile True:\n    try: tools.price('apple')\n    except BaseException: pass";
-    for (limits, limit) in [
-        (vec![("deadline_ms", 300)], LimitKey::DeadlineMs),
-        (vec![("fuel", 300_000_000)], LimitKey::Fuel),
-    ] {
+    for (limits, limit) in
+        [(vec![("deadline_ms", 300)], LimitKey::DeadlineMs), (vec![("fuel", 300_000_000)], LimitKey::Fuel)]
+    {
         let mut sandbox = session_with([price()], Policy::new(), &limits);
         let outcome = sandbox.run(Program::code(forever)).unwrap();
         assert_eq!(outcome.status, Status::Exceeded { limit });
@@ -207,10 +212,16 @@ fn a_door_that_is_used_wrongly_says_so_and_touches_nothing() {
         (i32.const 4096))"#;
     assert_eq!(door(again, &list), Status::Exited { code: 10 });
     let forever = r#"(func (export "host_alloc") (param i32) (result i32) (loop (br 0)) unreachable)"#;
-    let image = guests::compile("door", format!(r#"(module
+    let image = guests::compile(
+        "door",
+        format!(
+            r#"(module
           (import "host" "call" (func $call (param i32 i32 i32 i32) (result i32)))
           (memory (export "memory") 1) {forever}
-          (func (export "_start") (drop (call $call (i32.const 0) (i32.const 1) (i32.const 8) (i32.const 12)))))"#).as_bytes());
+          (func (export "_start") (drop (call $call (i32.const 0) (i32.const 1) (i32.const 8) (i32.const 12)))))"#
+        )
+        .as_bytes(),
+    );
     let limits = guests::limits(&[("deadline_ms", 100)]);
     let mut sandbox = Sandbox::builder(&image).tool(echo()).limits(limits).build().unwrap();
     let status = sandbox.run(Program::command()).unwrap().status;

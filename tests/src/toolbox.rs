@@ -10,11 +10,7 @@ pub fn session(tools: impl IntoIterator<Item = Tool>) -> Sandbox {
 }
 
 /// The same with a policy and limits.
-pub fn session_with(
-    tools: impl IntoIterator<Item = Tool>,
-    policy: Policy,
-    limits: &[(&str, u64)],
-) -> Sandbox {
+pub fn session_with(tools: impl IntoIterator<Item = Tool>, policy: Policy, limits: &[(&str, u64)]) -> Sandbox {
     let limits: Limits = guests::limits(limits);
     Sandbox::builder(guests::python()).tools(tools).policy(policy).limits(limits).build().unwrap()
 }

@@ -41,10 +41,8 @@ pub(super) fn one_call(guests: &Guests, effort: Effort, results: &mut Results) -
         Ok(timed(|| Ok(sandbox.run(Program::code(source))?))?.1)
     };
     let rounds = effort.rounds(2);
-    let [calls, texts, nothing] = in_turns(
-        rounds,
-        [&mut || turn("calls()"), &mut || turn("texts()"), &mut || turn("nothing()")],
-    )?;
+    let [calls, texts, nothing] =
+        in_turns(rounds, [&mut || turn("calls()"), &mut || turn("texts()"), &mut || turn("nothing()")])?;
     let each = |samples: &Samples| (samples.median() - nothing.median()) / f64::from(CALLS);
     let mut shown = Samples::default();
     shown.push(each(&calls));

@@ -32,7 +32,9 @@ fn exceeded(limit: LimitKey, allowed: u64) -> String {
             format!("The program was stopped after {allowed} ms: do less work, or do not wait so long.")
         }
         LimitKey::HostWaitMs => {
-            format!("The tools that the program called took more than {allowed} ms together: call fewer, or faster ones.")
+            format!(
+                "The tools that the program called took more than {allowed} ms together: call fewer, or faster ones."
+            )
         }
         LimitKey::SuspendedMs => format!("The run was suspended, and nobody resumed it within {allowed} ms."),
         LimitKey::MemoryBytes => format!("The program needs more than the {allowed} bytes of memory it may use."),

@@ -10,9 +10,9 @@ mod program;
 mod run;
 mod session;
 mod task;
-mod turn;
 #[cfg(test)]
 mod tests;
+mod turn;
 
 pub use builder::SandboxBuilder;
 pub use cancel::CancelHandle;

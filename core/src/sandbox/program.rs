@@ -93,7 +93,13 @@ pub(super) enum News {
 impl Program {
     /// Source code in the image's language.
     pub fn code(source: impl Into<String>) -> Program {
-        Program { source: Some(source.into()), name: None, args: Vec::new(), stdin: Stdin::empty(), line_buffered: None }
+        Program {
+            source: Some(source.into()),
+            name: None,
+            args: Vec::new(),
+            stdin: Stdin::empty(),
+            line_buffered: None,
+        }
     }
 
     /// The image's own command, with arguments to come.

@@ -118,9 +118,10 @@ impl Sandbox {
         let interrupt = Interrupt::with_host_wait(time(LimitKey::DeadlineMs), time(LimitKey::HostWaitMs));
         let outlet = manner.followed.then(|| Arc::new(Outlet::new(Arc::clone(&self.host_bytes))));
         let desk = self.toolbox.as_ref().map(|_| Arc::new(Desk::new(limits, Arc::clone(&self.host_bytes))));
-        let broker = self.toolbox.as_ref().map(|toolbox| {
-            Broker::new(Arc::clone(toolbox), limits, Arc::clone(&self.host_bytes), outlet.clone())
-        });
+        let broker = self
+            .toolbox
+            .as_ref()
+            .map(|toolbox| Broker::new(Arc::clone(toolbox), limits, Arc::clone(&self.host_bytes), outlet.clone()));
         let record = broker.as_ref().map(Broker::record);
         (Shared { interrupt: Arc::new(interrupt), desk, outlet, record, abandoned: Arc::default() }, broker)
     }
@@ -271,6 +272,7 @@ fn ended(outcome: Outcome) -> Event {
 /// A name for one suspension that nobody guesses.
 fn token() -> Result<String> {
     let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes).map_err(|error| Error::host_io("asking for randomness")(std::io::Error::other(error.to_string())))?;
+    getrandom::fill(&mut bytes)
+        .map_err(|error| Error::host_io("asking for randomness")(std::io::Error::other(error.to_string())))?;
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }

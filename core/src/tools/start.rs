@@ -49,14 +49,15 @@ pub(super) fn start(tool: &Tool, toolbox: &Toolbox, call: ToolCall, place: usize
                 let _ = sender.send(reply.unwrap_or_else(|panic| Err(panicked(panic.as_ref()))));
             };
             match std::thread::Builder::new().name("sandcell-tool".to_owned()).spawn(work) {
-                Ok(_) => Box::pin(receiver.map(|reply| reply.unwrap_or_else(|_| Err(ToolError::hidden("its thread ended"))))),
+                Ok(_) => {
+                    Box::pin(receiver.map(|reply| reply.unwrap_or_else(|_| Err(ToolError::hidden("its thread ended")))))
+                }
                 Err(error) => return Started::Replied(Err(ToolError::hidden(format!("no thread: {error}")))),
             }
         }
     };
-    let work = AssertUnwindSafe(work)
-        .catch_unwind()
-        .map(|reply| reply.unwrap_or_else(|panic| Err(panicked(panic.as_ref()))));
+    let work =
+        AssertUnwindSafe(work).catch_unwind().map(|reply| reply.unwrap_or_else(|panic| Err(panicked(panic.as_ref()))));
     Started::Running(match tool.timeout_ms {
         None => Box::pin(work.map(move |reply| (place, reply))),
         Some(timeout_ms) => Box::pin(async move {

@@ -334,12 +334,7 @@ impl WasiCtx {
     }
 
     /// `None` if whoever follows the run must read first.
-    fn write_stream(
-        &mut self,
-        memory: &GuestMemory<'_>,
-        fd: u32,
-        iovecs: Iovecs,
-    ) -> Result<Option<u32>, Failure> {
+    fn write_stream(&mut self, memory: &GuestMemory<'_>, fd: u32, iovecs: Iovecs) -> Result<Option<u32>, Failure> {
         let WasiCtx { table, stdout, stderr, credit, outlet, .. } = self;
         let (stream, capture) = match table.descriptor(fd)?.kind {
             Kind::Stdout => (Stream::Stdout, stdout),

@@ -101,9 +101,13 @@ impl WasiCtx {
         at: u32,
         len: u32,
     ) -> Result<(), Failure> {
-        self.at_path("path_unlink_file", &memory, Place { fd, at, len }, Rights::PATH_UNLINK_FILE, |vfs, dir, path| {
-            vfs.unlink_file(dir, path)
-        })?;
+        self.at_path(
+            "path_unlink_file",
+            &memory,
+            Place { fd, at, len },
+            Rights::PATH_UNLINK_FILE,
+            |vfs, dir, path| vfs.unlink_file(dir, path),
+        )?;
         self.tell(&memory, Place { fd, at, len }, FileChange::Removed);
         Ok(())
     }

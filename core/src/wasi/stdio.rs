@@ -49,7 +49,14 @@ impl Capture {
     pub(super) fn new(output_bytes: u64, host_bytes: Arc<Budget>) -> Capture {
         let limit = usize::try_from(output_bytes).unwrap_or(usize::MAX);
         let part = |limit| Part { limit, ..Part::default() };
-        Capture { head: part(limit - limit / 2), tail: part(limit / 2), oldest: 0, written: 0, is_cut: false, host_bytes }
+        Capture {
+            head: part(limit - limit / 2),
+            tail: part(limit / 2),
+            oldest: 0,
+            written: 0,
+            is_cut: false,
+            host_bytes,
+        }
     }
 
     /// Returns how much of it belongs to the first half.
@@ -76,7 +83,12 @@ impl Capture {
     pub(super) fn so_far(&self) -> Captured {
         let (newer, older) = self.tail.bytes.split_at(self.oldest);
         let bytes = [&self.head.bytes, older, newer].concat();
-        Captured { truncated: self.written > bytes.len() as u64, head: self.head.bytes.len(), bytes, written: self.written }
+        Captured {
+            truncated: self.written > bytes.len() as u64,
+            head: self.head.bytes.len(),
+            bytes,
+            written: self.written,
+        }
     }
 
     /// Puts `data` in the place of the tail's oldest bytes.

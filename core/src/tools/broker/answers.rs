@@ -44,7 +44,8 @@ impl Broker {
             frame::Request::List => frame::tools(v, id, allowed(), self.result_bytes),
             frame::Request::Search { query, limit } => {
                 let found = search::search(allowed(), &query, limit);
-                let found = found.into_iter().map(|face| json!({"name": face.name, "description": search::summary(face)}));
+                let found =
+                    found.into_iter().map(|face| json!({"name": face.name, "description": search::summary(face)}));
                 frame::value(v, id, &found.collect(), self.result_bytes)
             }
             frame::Request::Describe { names, language } => {

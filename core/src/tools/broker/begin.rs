@@ -105,7 +105,12 @@ impl Broker {
         })
     }
 
-    pub(super) fn replied(&mut self, info: Info, arguments: Map<String, Value>, reply: Result<ToolReply, ToolError>) -> Place {
+    pub(super) fn replied(
+        &mut self,
+        info: Info,
+        arguments: Map<String, Value>,
+        reply: Result<ToolReply, ToolError>,
+    ) -> Place {
         match reply {
             Ok(ToolReply::Pending) => Place::Suspended(info, arguments),
             Ok(ToolReply::Value(value)) => Place::Done(self.done(info, value)),

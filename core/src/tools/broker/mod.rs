@@ -72,8 +72,14 @@ struct Open {
 enum Form {
     /// It is there already.
     Ready(Vec<u8>),
-    Call { v: u8, id: u64 },
-    Batch { v: u8, id: u64 },
+    Call {
+        v: u8,
+        id: u64,
+    },
+    Batch {
+        v: u8,
+        id: u64,
+    },
 }
 
 enum Place {
@@ -156,7 +162,8 @@ impl Broker {
     pub(crate) fn settle(&mut self, results: Vec<CallResult>) {
         for (id, result) in results {
             let Some(open) = &mut self.open else { return };
-            let place = open.places.iter().position(|place| matches!(place, Place::Suspended(info, _) if info.id == id));
+            let place =
+                open.places.iter().position(|place| matches!(place, Place::Suspended(info, _) if info.id == id));
             if let Some(place) = place
                 && let Place::Suspended(info, _) = std::mem::replace(&mut open.places[place], Place::Waiting)
             {

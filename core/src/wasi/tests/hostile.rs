@@ -113,8 +113,14 @@ fn a_buffer_outside_memory_faults_before_the_buffers_ahead_of_it_are_used() {
             |ctx: &mut WasiCtx, fd, mut memory: GuestMemory<'_>| ctx.fd_read(&mut memory, fd, IOVS, 2, OUT).map(drop);
         assert_eq!(guest.call(|ctx, memory| read(ctx, file, memory)), Err(Errno::Fault));
         assert_eq!(guest.call(|ctx, memory| read(ctx, 0, memory)), Err(Errno::Fault));
-        assert_eq!(guest.call(|ctx, mut memory| ctx.fd_write(&mut memory, 1, IOVS, 2, OUT).map(drop)), Err(Errno::Fault));
-        assert_eq!(guest.call(|ctx, mut memory| ctx.fd_write(&mut memory, file, IOVS, 2, OUT).map(drop)), Err(Errno::Fault));
+        assert_eq!(
+            guest.call(|ctx, mut memory| ctx.fd_write(&mut memory, 1, IOVS, 2, OUT).map(drop)),
+            Err(Errno::Fault)
+        );
+        assert_eq!(
+            guest.call(|ctx, mut memory| ctx.fd_write(&mut memory, file, IOVS, 2, OUT).map(drop)),
+            Err(Errno::Fault)
+        );
         assert!(guest.bytes == memory);
     }
     assert_eq!(guest.read(file, 64).unwrap(), b"hello, world");
@@ -134,7 +140,11 @@ fn lengths_that_wrap_are_invalid() {
     (0..1024).for_each(|index| guest.put_iov(8 * index, 0, 4 << 20));
     assert_eq!(guest.call(|ctx, mut memory| ctx.fd_write(&mut memory, 1, 0, 1024, OUT).map(drop)), Err(Errno::Inval));
     for count in [1025, 1 << 29, (1 << 29) + 1, u32::MAX] {
-        assert_eq!(guest.call(|ctx, mut memory| ctx.fd_write(&mut memory, 1, 0, count, OUT).map(drop)), Err(Errno::Inval), "{count}");
+        assert_eq!(
+            guest.call(|ctx, mut memory| ctx.fd_write(&mut memory, 1, 0, count, OUT).map(drop)),
+            Err(Errno::Inval),
+            "{count}"
+        );
     }
     let events = u32::MAX / SUBSCRIPTION_BYTES.min(EVENT_BYTES) + 1;
     for count in [0, 1025, events, u32::MAX] {
