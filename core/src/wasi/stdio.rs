@@ -188,7 +188,9 @@ mod tests {
             for total in (0..40).chain([99, 100, 101, 149, 150, 151, 254, 255, 256, 257, 599, 600]) {
                 for step in [1, 2, 3, 5, 64, 600] {
                     let mut capture = capture(limit);
-                    all[..total].chunks(step).for_each(|data| drop(capture.write(data)));
+                    all[..total].chunks(step).for_each(|data| {
+                        capture.write(data);
+                    });
                     let captured = capture.finish();
                     assert_eq!(captured.bytes, expected(&all[..total], limit as usize), "{limit} {total} {step}");
                     assert_eq!(captured.truncated, total > limit as usize, "{limit} {total} {step}");
@@ -220,7 +222,9 @@ mod tests {
         let budget = Arc::new(Budget::new(3000));
         let mut capture = Capture::new(1 << 20, budget.clone());
         let all: Vec<u8> = (0..=255).cycle().take(10_000).collect();
-        all.chunks(700).for_each(|data| drop(capture.write(data)));
+        all.chunks(700).for_each(|data| {
+            capture.write(data);
+        });
         assert!(budget.used() <= 3000);
         let captured = capture.finish();
         assert!(captured.truncated && captured.written == 10_000);
