@@ -88,7 +88,8 @@ pub(crate) async fn serve<F: Future>(
                         interrupt.begin_host_wait();
                     }
                     requests += 1;
-                    if requests < REQUESTS_AT_ONCE {
+                    // Who follows the run takes what was told of one request before the next.
+                    if requests < REQUESTS_AT_ONCE && !host.broker.has_told() {
                         continue;
                     }
                     context.waker().wake_by_ref();
@@ -120,27 +121,28 @@ enum Work {
 
 impl Host<'_> {
     fn work(&mut self, interrupt: &Interrupt, context: &mut Context<'_>) -> Result<Work, Stop> {
-        interrupt.wake_on_cancel(context.waker());
         if interrupt.is_stopped() {
             interrupt.check()?;
         }
         if let Some(results) = self.desk.take_results() {
             self.broker.settle(results);
         }
-        match self.broker.poll(context) {
+        match self.broker.poll(interrupt, context) {
             Poll::Ready(answer) => {
                 interrupt.end_host_wait();
                 self.desk.answer(answer);
                 interrupt.check()?;
                 Ok(Work::Done)
             }
-            Poll::Pending if self.broker.is_suspended() => {
+            Poll::Pending => {
+                interrupt.wake_on_cancel(context.waker());
+                // Also for who cancelled before the waker was there.
+                interrupt.check()?;
+                if !self.broker.is_suspended() {
+                    return Ok(Work::Waits(Some(interrupt.host_deadline())));
+                }
                 let newly = self.desk.suspend(|| self.broker.suspended_calls());
                 Ok(if newly { Work::Done } else { Work::Waits(None) })
-            }
-            Poll::Pending => {
-                interrupt.check()?;
-                Ok(Work::Waits(Some(interrupt.host_deadline())))
             }
         }
     }
