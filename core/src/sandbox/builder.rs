@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::guest::{Driver, Live};
 use crate::image::{Image, Kind};
 use crate::limits::{Budget, LimitKey, Limits};
-use crate::policy::Policy;
+use crate::policy::{Policy, ToolPolicy};
 use crate::snapshot::Snapshot;
 use crate::tools::{Decision, Gate, Tool, ToolCall, Toolbox};
 use crate::vfs::{self, MountPoint, Quota, Take, Vfs};
@@ -24,7 +24,8 @@ pub struct SandboxBuilder {
     guest_turns: bool,
     tools: Vec<Tool>,
     gate: Option<Gate>,
-    /// Those of the sandbox that a snapshot was taken of, unless others are given.
+    /// The tools and the gate of the sandbox that a snapshot was taken of: each holds unless another is
+    /// given.
     toolbox: Option<Arc<Toolbox>>,
 }
 
@@ -33,6 +34,16 @@ pub struct SandboxBuilder {
 enum Origin {
     Image(Image),
     Snapshot(Snapshot),
+}
+
+impl Origin {
+    /// What the tools that come with it were judged by.
+    fn tool_policy(&self) -> Option<&ToolPolicy> {
+        match self {
+            Origin::Image(_) => None,
+            Origin::Snapshot(snapshot) => Some(&snapshot.policy().tools),
+        }
+    }
 }
 
 impl SandboxBuilder {
@@ -53,10 +64,6 @@ impl SandboxBuilder {
     /// What the guest may touch; nothing unless set.
     #[must_use]
     pub fn policy(mut self, policy: Policy) -> SandboxBuilder {
-        // Rules are worked out for one policy.
-        if policy.tools != self.policy.tools {
-            self.toolbox = None;
-        }
         self.policy = policy;
         self
     }
@@ -117,9 +124,15 @@ impl SandboxBuilder {
     pub fn build(self) -> Result<Sandbox> {
         let SandboxBuilder { origin, policy, limits, reseed, guest_turns, tools, gate, toolbox } = self;
         check_environment(&policy)?;
+        let same_tools = tools.is_empty() && gate.is_none() && origin.tool_policy() == Some(&policy.tools);
         let toolbox = match toolbox {
-            Some(toolbox) if tools.is_empty() && gate.is_none() => Some(toolbox),
-            _ => Toolbox::new(tools, &policy.tools, gate)?,
+            Some(toolbox) if same_tools => Some(toolbox.for_another()),
+            Some(toolbox) => {
+                let (its_tools, its_gate) = toolbox.parts();
+                let tools = if tools.is_empty() { its_tools } else { tools };
+                Toolbox::new(tools, &policy.tools, gate.or(its_gate))?
+            }
+            None => Toolbox::new(tools, &policy.tools, gate)?,
         };
         let mounts = vfs::mount_points(&policy.mounts)?;
         let image = match &origin {

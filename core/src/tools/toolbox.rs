@@ -16,8 +16,8 @@ const MOST_THREADS: usize = 64;
 /// What a sandbox's runs share.
 #[derive(Debug)]
 pub(crate) struct Toolbox {
-    pub(super) registry: Registry,
-    pub(super) rules: Rules,
+    pub(super) registry: Arc<Registry>,
+    pub(super) rules: Arc<Rules>,
     pub(super) gate: Option<Gate>,
     globals: bool,
     threads: Arc<AtomicUsize>,
@@ -34,8 +34,21 @@ impl Toolbox {
         if registry.is_empty() {
             return Ok(None);
         }
+        let (registry, rules) = (Arc::new(registry), Arc::new(rules));
         let (globals, threads) = (policy.globals, Arc::default());
         Ok(Some(Arc::new(Toolbox { registry, rules, gate, globals, threads })))
+    }
+
+    /// The same for another sandbox, whose threads are its own.
+    pub(crate) fn for_another(&self) -> Arc<Toolbox> {
+        let (registry, rules) = (Arc::clone(&self.registry), Arc::clone(&self.rules));
+        let (gate, globals, threads) = (self.gate.clone(), self.globals, Arc::default());
+        Arc::new(Toolbox { registry, rules, gate, globals, threads })
+    }
+
+    /// What it was made of, beside the policy.
+    pub(crate) fn parts(&self) -> (Vec<Tool>, Option<Gate>) {
+        (self.registry.tools().cloned().collect(), self.gate.clone())
     }
 
     /// Whether tools are also plain globals of the guest's language.
