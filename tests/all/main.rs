@@ -26,5 +26,6 @@ mod snapshots;
 mod suspension;
 mod tools;
 mod tools_at_once;
+mod tools_contained;
 mod tools_hostile;
 mod traps;
