@@ -55,7 +55,7 @@ fn a_server_that_cannot_be_used_is_named_before_the_guest_runs() {
 fn seen() -> Value {
     let mut client = Command::new(installed("python/bin/python"));
     client.arg(places::workspace().join("mcp/tests/clients/drive.py"));
-        // Fuel, because a busy machine may take long for a figure; a loop uses this in some seconds.
+    // Fuel, because a busy machine may take long for a figure; a loop uses this in some seconds.
     client.arg(places::binary("sandcell")).args(["mcp", "--timeout", "100", "--limit", "fuel=25000000000"]);
     let ran = cli::run(&mut client);
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
