@@ -214,7 +214,7 @@ impl Sandbox {
         let desk = task.shared.desk.clone();
         let overdue = suspended.is_overdue(&task.limits);
         match (problem, desk) {
-            _ if overdue => return self.expire().transpose(),
+            _ if overdue => self.expire().transpose(),
             (None, Some(desk)) => {
                 desk.resume(results);
                 Ok(None)

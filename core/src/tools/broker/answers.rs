@@ -108,7 +108,7 @@ impl Broker {
 
     /// The answer to a request all of whose calls are done.
     pub(super) fn answer(&mut self, open: Open) -> Vec<u8> {
-        let results = open.places.into_iter().map(|place| match place {
+        let mut results = open.places.into_iter().map(|place| match place {
             Place::Done(result) => result,
             Place::Waiting | Place::Running(..) | Place::Suspended(..) => {
                 Err((ToolErrorKind::ToolError, "the call was lost".to_owned()))
@@ -120,7 +120,7 @@ impl Broker {
         };
         let answer = match open.form {
             Form::Ready(answer) => answer,
-            Form::Call { v, id } => match results.last() {
+            Form::Call { v, id } => match results.next_back() {
                 Some(Ok(Done::Answer(answer))) => answer,
                 Some(Err((kind, message))) => frame::error(v, Some(id), kind, &message),
                 _ => frame::error(v, Some(id), ToolErrorKind::ToolError, "the call was lost"),
