@@ -13,6 +13,8 @@ pub(crate) const REFUSED: u8 = 126;
 /// Ended by a signal of the user: 128 + SIGINT.
 pub(crate) const INTERRUPTED: u8 = 130;
 
+const MCP_HINT: &str = "Try the server's command by hand; `--mcp` passes on only PATH, HOME, USER, LANG and TMPDIR.";
+
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
@@ -30,6 +32,9 @@ pub(crate) enum Failure {
         /// What the user can do.
         remedy: String,
     },
+    /// An MCP server failed, or none could be served.
+    #[error(transparent)]
+    Mcp(#[from] sandcell_mcp::Error),
     /// Our own output could not be written.
     #[error("writing the output: {0}")]
     Output(#[from] std::io::Error),
@@ -56,7 +61,7 @@ impl Failure {
         }
         match self {
             Failure::Usage(_) => USAGE,
-            Failure::Library(_) | Failure::Fetch { .. } | Failure::Output(_) => REFUSED,
+            Failure::Library(_) | Failure::Fetch { .. } | Failure::Mcp(_) | Failure::Output(_) => REFUSED,
         }
     }
 
@@ -65,6 +70,8 @@ impl Failure {
             Failure::Library(error) => Some(error.hint()),
             Failure::Usage(_) => Some("`--help` shows the usage and examples."),
             Failure::Fetch { remedy, .. } => Some(remedy),
+            Failure::Mcp(sandcell_mcp::Error::Library(error)) => Some(error.hint()),
+            Failure::Mcp(_) => Some(MCP_HINT),
             Failure::Output(_) => None,
         }
     }
@@ -78,6 +85,13 @@ impl Failure {
                 let mut json =
                     sandcell::Error::HostIo { operation: "fetching an image's source".into(), source }.to_json();
                 json["error"]["hint"] = serde_json::json!(remedy);
+                json
+            }
+            Failure::Mcp(sandcell_mcp::Error::Library(error)) => error.to_json(),
+            Failure::Mcp(error) => {
+                let source = std::io::Error::other(error.to_string());
+                let mut json = sandcell::Error::HostIo { operation: "using MCP servers".into(), source }.to_json();
+                json["error"]["hint"] = serde_json::json!(MCP_HINT);
                 json
             }
             Failure::Output(error) => {

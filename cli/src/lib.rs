@@ -7,7 +7,9 @@ mod bench;
 mod doctor;
 mod failure;
 mod fetch;
+mod grants;
 mod image;
+mod mcp;
 mod parse;
 mod progress;
 mod reference;
@@ -48,6 +50,7 @@ enum Command {
     Image(image::ImageArgs),
     Bench(bench::BenchArgs),
     Doctor(doctor::DoctorArgs),
+    Mcp(mcp::McpArgs),
     Completions(reference::CompletionsArgs),
     #[command(hide = true)]
     Reference(reference::ReferenceArgs),
@@ -60,7 +63,7 @@ impl Command {
             Command::Image(args) => args.json(),
             Command::Bench(args) => args.json,
             Command::Doctor(args) => args.json,
-            Command::Completions(_) | Command::Reference(_) => false,
+            Command::Mcp(_) | Command::Completions(_) | Command::Reference(_) => false,
         }
     }
 
@@ -70,6 +73,7 @@ impl Command {
             Command::Image(args) => image::execute(args),
             Command::Bench(args) => bench::execute(&args),
             Command::Doctor(args) => doctor::execute(&args),
+            Command::Mcp(args) => mcp::execute(&args),
             Command::Completions(args) => reference::completions(&args, &mut Cli::command()),
             Command::Reference(args) => reference::reference(&args, Cli::command()),
         }

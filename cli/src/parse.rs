@@ -1,6 +1,7 @@
 //! The small languages of command-line values: mounts, limits, variables, clocks.
 
 use sandcell::{Access, Clock, Error, GuestPath, LimitKey, Limits, Mount, Unit};
+use sandcell_mcp::{Process, Remote, Server};
 use std::path::PathBuf;
 
 /// Why a value was refused; core's own refusals stay what they are.
@@ -83,6 +84,37 @@ fn plain(text: &str) -> Result<u64, Refusal> {
         return Err(format!("`{text}` is not a whole number; only limits in bytes take a suffix k, m or g").into());
     }
     text.parse().map_err(|_| format!("`{text}` does not fit 64 bits").into())
+}
+
+/// `NAME=URL`, or `NAME=COMMAND` with arguments.
+pub(crate) fn mcp_server(text: &str) -> Result<Server, Refusal> {
+    const SHAPE: &str = "expected NAME=COMMAND or NAME=URL, such as files='mcp-server-filesystem /srv/data'";
+    let (name, place) = text.split_once('=').ok_or(SHAPE)?;
+    if place.starts_with("https://") || place.starts_with("http://") {
+        return Ok(Server::new(name, Remote::new(place)));
+    }
+    let words = words(place)?;
+    let (program, args) = words.split_first().ok_or(SHAPE)?;
+    Ok(Server::new(name, Process::new(program).args(args)))
+}
+
+/// Splits a command at spaces; quotes of either kind keep what is between them together. No shell
+/// reads it, so nothing else has a meaning.
+fn words(text: &str) -> Result<Vec<String>, Refusal> {
+    let (mut words, mut word, mut quote) = (Vec::new(), None::<String>, None);
+    for c in text.chars() {
+        match (quote, c) {
+            (Some(end), c) if c == end => quote = None,
+            (None, '"' | '\'') => {
+                quote = Some(c);
+                word.get_or_insert_default();
+            }
+            (None, c) if c.is_whitespace() => words.extend(word.take()),
+            (_, c) => word.get_or_insert_default().push(c),
+        }
+    }
+    words.extend(word);
+    if quote.is_some() { Err("a quote is not closed".into()) } else { Ok(words) }
 }
 
 /// `real`, `frozen`, or nanoseconds since 1970 at which time stands still.
@@ -188,6 +220,14 @@ mod tests {
         assert_eq!(variable("A=b=c").unwrap(), ("A".to_owned(), "b=c".to_owned()));
         assert_eq!(variable("A=").unwrap(), ("A".to_owned(), String::new()));
         assert!(variable("A").is_err() && variable("=b").is_err());
+    }
+
+    #[test]
+    fn a_command_is_split_at_spaces_that_no_quotes_keep() {
+        assert_eq!(words(r#"a  'b c' d"e f" '' g=h"#).unwrap(), ["a", "b c", "de f", "", "g=h"]);
+        assert!(words("a 'b").is_err());
+        assert!(mcp_server("files=").is_err() && mcp_server("files").is_err());
+        assert!(format!("{:?}", mcp_server("web=https://a.example/mcp").unwrap()).contains("Remote"));
     }
 
     #[test]

@@ -1,12 +1,10 @@
 //! `sandcell run`: one program, one fresh sandbox, one outcome.
 
 use crate::failure::{Failure, INTERRUPTED};
-use crate::{parse, report};
+use crate::grants::{self, Grants};
+use crate::report;
 use clap::{ArgGroup, Args};
-use sandcell::{
-    CancelHandle, Clock, Engine, Error, Event, Image, LimitKey, Limits, Mount, Outcome, Policy, Program, Sandbox,
-    Status, Stdin,
-};
+use sandcell::{CancelHandle, Engine, Error, Event, Image, LimitKey, Limits, Outcome, Program, Sandbox, Status, Stdin};
 use std::fs::File;
 use std::io::{IsTerminal as _, Read as _};
 use std::os::fd::AsFd as _;
@@ -24,6 +22,7 @@ Examples:
   sandcell run --limit memory_bytes=64m --timeout 2 --json untrusted.py
   sandcell run --seed 7 --clock frozen -c 'import random; print(random.random())'
   echo 'print(input())' > ask.py; echo hello | sandcell run --stdin - ask.py
+  sandcell run --mcp files='mcp-server-filesystem /srv/data' -c 'from host import tools; help(tools)'
   sandcell run --wasm tool.wasm --mount .:/src -- --check /src";
 
 /// Run one program in a fresh sandbox
@@ -32,7 +31,7 @@ Examples:
 /// nothing else of this machine. What it prints is written as it comes, up to half of `output_bytes` of
 /// each stream; of the rest the last half follows at the end.
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLES, after_long_help = long_help())]
+#[command(after_help = EXAMPLES, after_long_help = grants::long_help(EXAMPLES))]
 #[command(group = ArgGroup::new("program").required(true).args(["file", "code", "wasm"]))]
 pub(crate) struct RunArgs {
     /// File with the program's source; `-` reads the source from standard input
@@ -50,44 +49,12 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "NAME", conflicts_with = "wasm")]
     image: Option<String>,
 
-    /// Show a folder of this machine to the guest, as HOST:GUEST[:ro|rw|rw+symlinks|overlay]
-    ///
-    /// `ro` is the default. `overlay` lets the guest write while the folder stays as it is.
-    /// `rw+symlinks` also lets it create symlinks whose target has `..`.
-    #[arg(long = "mount", value_name = "HOST:GUEST[:MODE]", value_parser = parse::mount)]
-    mounts: Vec<Mount>,
-
-    /// Give the guest an empty writable folder in memory
-    #[arg(long = "memory-mount", value_name = "GUEST", value_parser = parse::memory_mount)]
-    memory_mounts: Vec<Mount>,
-
-    /// Set a variable of the guest's environment
-    #[arg(long = "env", value_name = "NAME=VALUE", value_parser = parse::variable)]
-    env: Vec<(String, String)>,
-
-    /// Set a limit; `--help` lists all of them with their defaults
-    #[arg(long = "limit", value_name = "KEY=VALUE", value_parser = parse::limit)]
-    limits: Vec<(LimitKey, u64)>,
-
-    /// Wall-clock seconds the run may take, the same as `--limit deadline_ms=…`
-    #[arg(long, value_name = "SECONDS", value_parser = parse::seconds)]
-    timeout: Option<u64>,
-
-    /// Make the guest's randomness the same every time
-    #[arg(long, value_name = "N")]
-    seed: Option<u64>,
-
-    /// The guest's time: `real`, `frozen`, or nanoseconds since 1970 to freeze at
-    #[arg(long, value_name = "CLOCK", value_parser = parse::clock)]
-    clock: Option<Clock>,
+    #[command(flatten)]
+    grants: Grants,
 
     /// What the guest reads from standard input; `-` hands over our own [default: nothing]
     #[arg(long, value_name = "FILE")]
     stdin: Option<PathBuf>,
-
-    /// A policy as JSON; options of the command line are added to it
-    #[arg(long, value_name = "FILE")]
-    policy: Option<PathBuf>,
 
     /// Print the outcome as one JSON object instead of the guest's output
     #[arg(long)]
@@ -102,30 +69,19 @@ pub(crate) struct RunArgs {
     args: Vec<String>,
 }
 
-/// The examples and the table of limits.
-fn long_help() -> String {
-    let mut text =
-        format!("{EXAMPLES}\n\nLimits and their defaults; k, m and g mean KiB, MiB and GiB where the unit is bytes:\n");
-    for key in LimitKey::ALL {
-        text.push_str(&format!("\n  {key}  {}\n", report::with_unit(key, key.default_value())));
-        for line in report::wrapped(&report::first_sentence(key.doc()), 90) {
-            text.push_str(&format!("      {line}\n"));
-        }
-    }
-    text
-}
-
 pub(crate) fn execute(args: RunArgs) -> Result<u8, Failure> {
     if is_dash(args.file.as_deref()) && is_dash(args.stdin.as_deref()) {
         return Err(Failure::Usage("program and input cannot both come from standard input".into()));
     }
-    let limits = limits(&args)?;
-    let policy = policy(&args)?;
+    let limits = args.grants.limits()?;
+    let policy = args.grants.policy()?;
+    let servers = args.grants.servers()?;
     let engine = Engine::new()?;
     let (image, program) = program(&engine, &args, &limits)?;
     let program = program.args(args.args).stdin(stdin(args.stdin.as_deref())?);
 
-    let mut sandbox = Sandbox::builder(&image).policy(policy).limits(limits.clone()).build()?;
+    let tools = servers.iter().flat_map(|servers| servers.tools()).cloned();
+    let mut sandbox = Sandbox::builder(&image).policy(policy).limits(limits.clone()).tools(tools).build()?;
     let outcome = run_until_interrupted(&mut sandbox, program, !args.json)?;
     if args.json {
         report::print_json(&outcome)?;
@@ -137,35 +93,6 @@ pub(crate) fn execute(args: RunArgs) -> Result<u8, Failure> {
         report::print_usage(&outcome);
     }
     Ok(report::exit_status(&outcome.status))
-}
-
-fn limits(args: &RunArgs) -> Result<Limits, Error> {
-    let timeout = args.timeout.map(|milliseconds| (LimitKey::DeadlineMs, milliseconds));
-    args.limits.iter().copied().chain(timeout).try_fold(Limits::new(), |limits, (key, value)| limits.with(key, value))
-}
-
-fn policy(args: &RunArgs) -> Result<Policy, Failure> {
-    let mut policy = match &args.policy {
-        Some(path) => read_policy(path)?,
-        None => Policy::new(),
-    };
-    policy.mounts.extend(args.mounts.iter().chain(&args.memory_mounts).cloned());
-    policy.env.extend(args.env.iter().cloned());
-    if let Some(clock) = args.clock {
-        policy.clock = clock;
-    }
-    if let Some(seed) = args.seed {
-        policy = policy.seed(seed);
-    }
-    Ok(policy)
-}
-
-fn read_policy(path: &Path) -> Result<Policy, Failure> {
-    let text = std::fs::read_to_string(path).map_err(Failure::io(format!("reading {}", path.display())))?;
-    serde_json::from_str(&text).map_err(|error| {
-        let what = format!("policy {}", path.display());
-        Failure::Library(Error::DocumentInvalid { what, reason: error.to_string() })
-    })
 }
 
 /// The image to run and the program for it.

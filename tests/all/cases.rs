@@ -54,8 +54,80 @@ fn a_case_with_an_unknown_field_is_refused() {
         wrong.pointer_mut(place).unwrap()[field] = json!("x");
         assert!(cases::parse(&wrong.to_string()).unwrap_err().contains(field), "{place} {field}");
     }
-    let neither = json!({"name": "n", "image": "wasm:calls", "expect": {}});
-    assert!(cases::parse(&neither.to_string()).unwrap_err().contains("either a status or an error"));
+    for expect in [
+        json!({}),
+        json!({"status": {"kind": "cancelled"}, "error": "limit_range"}),
+        json!({"raised": "KeyError", "suspended": []}),
+    ] {
+        let wrong = json!({"name": "n", "image": "wasm:calls", "expect": expect});
+        assert!(cases::parse(&wrong.to_string()).unwrap_err().contains("either a status or an error"), "{wrong}");
+    }
+}
+
+#[test]
+fn a_case_of_tools_with_an_unknown_field_or_word_is_refused() {
+    let case = talking();
+    assert_eq!(cases::parse(&case.to_string()).unwrap().len(), 1);
+    for place in [
+        "/tools/0",
+        "/tools/0/does",
+        "/tools/0/does/first/0",
+        "/gate/0",
+        "/gate/0/then",
+        "/resume/0",
+        "/resume/0/results/0",
+        "/resume/0/expect",
+        "/expect/suspended/0",
+    ] {
+        let mut wrong = case.clone();
+        wrong.pointer_mut(place).unwrap()["vlaue"] = json!("x");
+        assert!(cases::parse(&wrong.to_string()).is_err(), "{place}");
+    }
+    for (place, word) in [("/tools/1/does", "sing"), ("/gate/0/then", "perhaps"), ("/resume/0/results/0", "value")] {
+        let mut wrong = case.clone();
+        *wrong.pointer_mut(place).unwrap() = json!(word);
+        assert!(cases::parse(&wrong.to_string()).is_err(), "{place}");
+    }
+    // A step ends in one way too, and is followed as the whole case is.
+    for (field, value) in [("status", json!({"kind": "cancelled"})), ("events", json!(null))] {
+        let mut wrong = case.clone();
+        wrong["resume"][0]["expect"][field] = value;
+        assert!(cases::parse(&wrong.to_string()).unwrap_err().contains("each step"), "{field}");
+    }
+}
+
+/// A case of everything that has to do with tools.
+fn talking() -> serde_json::Value {
+    json!({
+        "name": "n", "image": "python",
+        "tools": [
+            {"name": "price", "does": {"first": [
+                {"if": {"symbol": "apple"}, "then": {"value": 1.25}},
+                {"then": {"fails": "the secret"}}]}},
+            {"name": "approve", "does": "suspend"}],
+        "gate": [{"tool": "price", "if": {"symbol": "gold"}, "then": {"deny": "no gold"}}],
+        "policy": {"tools": {"allow": ["price", "approve"]}},
+        "code": "from host import tools, ToolError\nfor symbol in ('apple', 'gold', 'pear'):\n    try: print(tools.price(symbol=symbol))\n    except ToolError as e: print(e.kind)\nprint(tools.approve(a=1), tools.approve(a=2))",
+        "expect": {
+            "suspended": [{"tool": "approve", "arguments": {"a": 1}}],
+            "stdout": "1.25\ndenied\ntool_error\n",
+            "tool_calls": {"ok": 1, "denied": 1, "tool_error": 1, "suspended": 1},
+            "details_contain": ["the secret"],
+            "denials": [{"what": "tool", "name": "price", "operation": "gate"}],
+            "events": [
+                "call: 1 price", "result: 1 ok", "stdout: 1.25\n", "result: 2 denied", "stdout: denied\n",
+                "call: 3 price", "result: 3 tool_error", "stdout: tool_error\n", "call: 4 approve", "ended: suspended"]},
+        "resume": [
+            {"results": [{"value": "x"}], "expect": {
+                "suspended": [{"tool": "approve", "arguments": {"a": 2}}],
+                "events": ["result: 4 ok", "call: 5 approve", "ended: suspended"]}},
+            {"results": [null], "expect": {
+                "suspended": [{"tool": "approve", "arguments": {"a": 2}}], "events": ["ended: suspended"]}},
+            {"results": [{"value": "y"}], "token": "another", "expect": {"error": "resume_invalid", "events": []}},
+            {"results": [{"value": "y"}], "expect": {
+                "status": {"kind": "exited", "code": 0}, "stdout_contains": ["x y"],
+                "events": ["result: 5 ok", "stdout: x y\n", "ended: exited"]}}],
+    })
 }
 
 /// A check that cannot fail proves nothing: each is given a wrong expectation here.
@@ -116,5 +188,106 @@ fn every_check_of_a_case_can_fail() {
         let mut case = refused.clone();
         case["expect"] = wrong;
         assert!(!findings(&case).is_empty(), "{case}");
+    }
+}
+
+#[test]
+fn every_check_of_a_case_of_tools_can_fail() {
+    let findings = |case: &serde_json::Value| cases::run(&cases::parse(&case.to_string()).unwrap()[0]);
+    let holds = talking();
+    assert_eq!(findings(&holds), [""; 0]);
+    let changed = |place: &str, value: serde_json::Value| {
+        let mut case = holds.clone();
+        *case.pointer_mut(place).unwrap() = value;
+        case
+    };
+    for (place, wrong) in [
+        ("/expect/suspended", json!([])),
+        ("/expect/suspended/0/tool", json!("price")),
+        ("/expect/suspended/0/arguments", json!({"a": 2})),
+        ("/expect/stdout", json!("1.25\n")),
+        ("/expect/tool_calls", json!({"ok": 1})),
+        ("/expect/tool_calls/ok", json!(2)),
+        ("/expect/details_contain", json!(["another secret"])),
+        ("/expect/denials", json!([])),
+        ("/expect/events/0", json!("stdout: 1.5\n")),
+        ("/expect/events", json!([])),
+        // What is offered, said and given matters.
+        ("/tools/0/does/first/0/then", json!({"value": 1.5})),
+        ("/tools/0/does/first/1/then", json!({"error": "aloud"})),
+        ("/tools/1/does", json!("echo")),
+        ("/gate/0/then", json!("allow")),
+        ("/policy/tools/allow", json!(["approve"])),
+        ("/resume/0/results", json!([])),
+        ("/resume/0/results/0", json!({"denied": "no"})),
+        ("/resume/0/results", json!([{"value": 1}, {"value": 2}])),
+        ("/resume/0/expect/suspended/0/arguments", json!({"a": 1})),
+        ("/resume/2/expect/error", json!("run_suspended")),
+        ("/resume/3/results/0", json!({"value": "x"})),
+        ("/resume/3/results/0", json!({"fails": "y"})),
+        ("/resume/3/expect/status/code", json!(1)),
+        ("/resume/3/expect/stdout_contains", json!(["x z"])),
+        ("/resume/3/expect/events", json!(["ended: exited"])),
+    ] {
+        assert!(!findings(&changed(place, wrong)).is_empty(), "a wrong `{place}` goes unnoticed");
+    }
+    // The end that is expected must come.
+    for (field, wrong) in [
+        ("status", json!({"kind": "exited", "code": 0})),
+        ("raised", json!("KeyError")),
+        ("error", json!("run_suspended")),
+    ] {
+        let mut case = holds.clone();
+        case["expect"].as_object_mut().unwrap().remove("suspended");
+        case["expect"][field] = wrong;
+        assert!(!findings(&case).is_empty(), "{field}");
+    }
+    let raised = json!({"name": "n", "image": "python", "code": "raise KeyError(1)", "expect": {"raised": "KeyError"}});
+    assert_eq!(findings(&raised), [""; 0]);
+    for code in ["1", "raise ValueError(1)"] {
+        let mut wrong = raised.clone();
+        wrong["code"] = json!(code);
+        assert!(!findings(&wrong).is_empty(), "{code}");
+    }
+    let limits = json!({"deadline_ms": 400});
+    let cancelled = json!({"name": "n", "image": "python", "code": "while True: pass", "limits": limits,
+        "cancel_after_ms": 50, "expect": {"status": {"kind": "cancelled"}}});
+    assert_eq!(findings(&cancelled), [""; 0]);
+    let mut late = cancelled;
+    late["cancel_after_ms"] = json!(600);
+    assert!(!findings(&late).is_empty());
+    let waits = json!({"name": "n", "image": "python", "code": "from host import tools; tools.slow()",
+        "tools": [{"name": "slow", "does": {"value": 1}, "waits_ms": 200, "timeout_ms": 20}],
+        "expect": {"raised": "host.ToolTimeout"}});
+    assert_eq!(findings(&waits), [""; 0]);
+    for (field, value) in [
+        ("waits_ms", json!(1)),
+        ("timeout_ms", json!(2_000)),
+        ("input_schema", json!({"type": "object", "required": ["a"]})),
+    ] {
+        for blocking in [true, false] {
+            let mut wrong = waits.clone();
+            wrong["tools"][0]["blocking"] = json!(blocking);
+            wrong["tools"][0][field] = value.clone();
+            assert!(!findings(&wrong).is_empty(), "{field}");
+        }
+    }
+}
+
+/// The driver's own tests run the same programs against a host that is pretended.
+#[test]
+fn the_programs_of_the_drivers_tests_are_cases_too() {
+    let mut list = std::process::Command::new("python3");
+    list.arg(places::workspace().join("guests/python/driver/tests/cases.py")).env("PYTHONDONTWRITEBYTECODE", "1");
+    let programs: serde_json::Value = serde_json::from_slice(&list.output().unwrap().stdout).unwrap();
+    let cases = cases::read(&places::workspace().join("tests/conformance/python_tools.json")).unwrap();
+    let programs = programs["cases"].as_array().unwrap();
+    assert!(programs.len() >= 16);
+    for program in programs {
+        let (name, code) = (program["name"].as_str().unwrap(), program["code"].as_str().unwrap());
+        let case = cases.iter().find(|case| case.name == name.replace([' ', '-'], "_"));
+        let case = case.unwrap_or_else(|| panic!("{name:?} is no case of python_tools.json"));
+        assert_eq!(case.code.as_deref().map(str::trim), Some(code.trim()), "{name}");
+        assert_eq!(case.expect.stdout.as_deref(), program["stdout"].as_str(), "{name}");
     }
 }

@@ -30,6 +30,18 @@ fn kill(child: &mut Child, after: Duration) {
     assert_eq!(cli::wait(child).code(), None);
 }
 
+/// Kills a writer that replaces `file` for ever: every other time while it writes.
+fn kill_writer(writer: &mut Child, file: &Path, (round, delay): (usize, Duration)) {
+    wait_until(writer, || file.exists());
+    if round % 2 == 0 {
+        return kill(writer, delay);
+    }
+    std::thread::sleep(delay);
+    let unfinished = file.with_file_name(".file.unfinished");
+    wait_until(writer, || unfinished.exists());
+    kill(writer, Duration::ZERO);
+}
+
 fn wait_until(child: &mut Child, what: impl Fn() -> bool) {
     while !what() {
         assert!(child.try_wait().unwrap().is_none(), "it ended too early");
@@ -134,11 +146,10 @@ fn a_snapshot_whose_writer_is_killed_is_the_old_one_or_the_new_one() {
     let left = || std::fs::read_dir(place.path()).unwrap().count();
     let mut at_work = 0;
     let load = || Snapshot::load(guests::python(), &file, None, &Limits::new()).unwrap();
-    for delay in delays(15, Duration::from_millis(80)) {
+    for when in delays(14, Duration::from_millis(80)).enumerate() {
         let _ = std::fs::remove_file(&file);
         let mut writer = child("save_snapshots_for_ever", place.path());
-        wait_until(&mut writer, || file.exists());
-        kill(&mut writer, delay);
+        kill_writer(&mut writer, &file, when);
         at_work += usize::from(left() == 2);
         let outcome = load().fork().unwrap().run(Program::code(IS_WHOLE)).unwrap();
         assert_eq!(outcome.result, Some(json!(true)), "{outcome:?}");
@@ -166,10 +177,9 @@ fn an_archive_whose_writer_is_killed_is_whole_or_not_there() {
     std::fs::create_dir(&out).unwrap();
     let trust = Trust::key(&sandcell::SnapshotKey::new(&[7; 32]).unwrap());
     let mut at_work = 0;
-    for delay in delays(15, Duration::from_millis(40)) {
+    for when in delays(14, Duration::from_millis(40)).enumerate() {
         let mut writer = child("export_for_ever", place.path());
-        wait_until(&mut writer, || file.exists());
-        kill(&mut writer, delay);
+        kill_writer(&mut writer, &file, when);
         at_work += usize::from(std::fs::read_dir(&out).unwrap().count() == 2);
         let cache = tempfile::tempdir().unwrap();
         let engine = images::engine(&cache.path().join("cache"));

@@ -2,15 +2,16 @@
 //!
 //! `tests/conformance/README.md` describes the schema for people.
 
-use crate::{folders, guests};
-use sandcell::{Denial, Engine, Error, FilesDiff, Image, Limits, Outcome, Policy, Program, Sandbox, Status, Stdin};
+mod play;
+mod tools;
+
+use crate::folders;
+use sandcell::{Denial, Error, FilesDiff, Outcome, Sandbox, Status};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
-
-/// What stands for the case's folder in its policy.
-const FOLDER: &str = "$FOLDER";
+pub use tools::{Choice, Does, GateData, Given, ToolData, Word};
 
 /// One case.
 #[derive(Debug, Clone, Deserialize)]
@@ -44,6 +45,34 @@ pub struct Case {
     /// What the case's folder on the host holds.
     #[serde(default)]
     pub folder: BTreeMap<String, Entry>,
+    /// The tools that are handed over.
+    #[serde(default)]
+    pub tools: Vec<ToolData>,
+    /// What the gate says of their calls; none unless given.
+    #[serde(default)]
+    pub gate: Vec<GateData>,
+    /// When the run is cancelled from another thread, after its start.
+    #[serde(default)]
+    pub cancel_after_ms: Option<u64>,
+    /// What must come of it.
+    pub expect: Expect,
+    /// What the suspended run is resumed with, one step after the other.
+    #[serde(default)]
+    pub resume: Vec<Step>,
+}
+
+/// One attempt to resume a suspended run.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Step {
+    /// What the calls that wait are given, in their order; null leaves one waiting.
+    pub results: Vec<Option<Given>>,
+    /// Another token than that of the last suspension.
+    #[serde(default)]
+    pub token: Option<String>,
+    /// How long it is waited before.
+    #[serde(default)]
+    pub after_ms: u64,
     /// What must come of it.
     pub expect: Expect,
 }
@@ -65,10 +94,12 @@ pub enum Entry {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Expect {
-    /// How it ended, exactly. Either this, `raised` or `error` stands in every case.
+    /// How it ended, exactly. Either this, `raised`, `suspended` or `error` stands everywhere.
     pub status: Option<Status>,
     /// The type of the exception it ended with.
     pub raised: Option<String>,
+    /// The calls that it waits for, exactly and in order.
+    pub suspended: Option<Vec<Waits>>,
     /// The value of the last expression.
     pub result: Option<serde_json::Value>,
     /// The media types of the artifacts, in their order.
@@ -101,6 +132,13 @@ pub struct Expect {
     pub fuel_at_most: Option<u64>,
     /// What was refused, exactly and in order.
     pub denials: Option<Vec<Denial>>,
+    /// How many calls of tools ended how, exactly.
+    pub tool_calls: Option<BTreeMap<String, u64>>,
+    /// Parts of what the record says of failed calls, which the guest is not told.
+    #[serde(default)]
+    pub details_contain: Vec<String>,
+    /// What is told of the run, in words, exactly and in order. Without it nobody follows the run.
+    pub events: Option<Vec<String>>,
     /// What changed, exactly.
     pub files: Option<FilesDiff>,
     /// Files of the sandbox after the run, with their text.
@@ -111,6 +149,16 @@ pub struct Expect {
     /// Parts of the hint.
     #[serde(default)]
     pub hint_contains: Vec<String>,
+}
+
+/// A call that a suspended run waits for.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Waits {
+    /// The tool's name.
+    pub tool: String,
+    /// The arguments, exactly.
+    pub arguments: serde_json::Map<String, serde_json::Value>,
 }
 
 /// Reads a file that holds one case or an array of them.
@@ -135,9 +183,15 @@ pub fn parse(text: &str) -> Result<Vec<Case>, String> {
     let case = |value: serde_json::Value| {
         let name = value["name"].as_str().unwrap_or("a case without a name").to_owned();
         let case: Case = serde_json::from_value(value).map_err(|error| format!("{name}: {error}"))?;
-        let Expect { status, raised, error, .. } = &case.expect;
-        if [status.is_some(), raised.is_some(), error.is_some()].iter().filter(|given| **given).count() != 1 {
+        let wrong =
+            |expect: &Expect| !expect.has_one_end() || (expect.events.is_some() != case.expect.events.is_some());
+        if wrong(&case.expect) {
             return Err(format!("{name}: it must expect either a status or an error"));
+        }
+        if case.resume.iter().any(|step| wrong(&step.expect)) {
+            return Err(format!(
+                "{name}: each step must expect either a status or an error, and events as the case does"
+            ));
         }
         Ok(case)
     };
@@ -155,12 +209,8 @@ pub fn run(case: &Case) -> Vec<String> {
             Entry::Link { link } => std::os::unix::fs::symlink(link, path).unwrap(),
         }
     }
-    let mut findings = match outcome(case, folder.path()) {
-        Ok((mut sandbox, outcome)) => {
-            let mut findings = check(&case.expect, &outcome);
-            findings.extend(check_files(&case.expect, &mut sandbox));
-            findings
-        }
+    let mut findings = match play::sandbox(case, folder.path()) {
+        Ok(mut sandbox) => play::play(case, &mut sandbox),
         Err(error) => check_error(&case.expect, &error),
     };
     if let Some(expected) = &case.expect.folder {
@@ -171,57 +221,26 @@ pub fn run(case: &Case) -> Vec<String> {
     findings
 }
 
-fn outcome(case: &Case, folder: &Path) -> Result<(Sandbox, Outcome), Error> {
-    let policy = match &case.policy {
-        serde_json::Value::Null => Policy::new(),
-        given => {
-            let text = given.to_string().replace(FOLDER, folder.to_str().unwrap());
-            serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", case.name))
-        }
-    };
-    let mut limits = Limits::new();
-    for (name, value) in &case.limits {
-        limits.set(name, *value)?;
-    }
-    let image = image(&case.image, &limits)?;
-    let mut program = match &case.code {
-        Some(code) => Program::code(code.as_str()),
-        None => Program::command(),
-    };
-    if let Some(name) = &case.named {
-        program = program.named(name.as_str());
-    }
-    let program = program.args(case.args.iter().cloned()).stdin(Stdin::bytes(case.stdin.as_str()));
-    let mut sandbox = Sandbox::builder(&image).policy(policy).limits(limits).build()?;
-    for code in &case.before {
-        let _ = sandbox.run(Program::code(code.as_str()))?;
-    }
-    let outcome = sandbox.run_to_end(program)?;
-    Ok((sandbox, outcome))
-}
-
-fn image(name: &str, limits: &Limits) -> Result<Image, Error> {
-    match name.strip_prefix("wasm:") {
-        // Not the shared one: loading is what a case about modules looks at.
-        Some("calls") => Ok(guests::wat("calls")),
-        Some(guest) => Image::command(guests::engine(), guest, &guests::wat_source(guest), limits),
-        None if name == "python" => Ok(guests::python().clone()),
-        None => Image::load(&Engine::new()?, name),
+impl Expect {
+    /// How a run ends is expected in exactly one way.
+    fn has_one_end(&self) -> bool {
+        let Expect { status, raised, error, suspended, .. } = self;
+        let ends = [status.is_some(), raised.is_some(), error.is_some(), suspended.is_some()];
+        ends.iter().filter(|given| **given).count() == 1
     }
 }
 
 /// Compares an outcome with what is expected of it.
 pub fn check(expect: &Expect, outcome: &Outcome) -> Vec<String> {
     let mut findings = Vec::new();
-    match (&expect.status, &expect.raised) {
-        (Some(status), _) => compare(&mut findings, "status", status, &outcome.status),
-        (None, Some(expected)) => {
+    match (&expect.status, &expect.raised, &expect.suspended) {
+        (Some(status), ..) => compare(&mut findings, "status", status, &outcome.status),
+        (_, Some(expected), _) => {
             let raised = if let Status::Raised { r#type, .. } = &outcome.status { r#type.as_str() } else { "nothing" };
             compare(&mut findings, "raised", expected.as_str(), raised);
         }
-        (None, None) => {
-            findings.push(format!("expected the error {:?}, it ended as {:?}", expect.error, outcome.status))
-        }
+        (.., Some(calls)) => play::check_suspended(&mut findings, calls, outcome),
+        _ => findings.push(format!("expected the error {:?}, it ended as {:?}", expect.error, outcome.status)),
     }
     let (stdout, stderr) = (outcome.stdout_text(), outcome.stderr_text());
     compare_if(&mut findings, "stdout", expect.stdout.as_deref(), &*stdout);
@@ -237,6 +256,9 @@ pub fn check(expect: &Expect, outcome: &Outcome) -> Vec<String> {
     compare_if(&mut findings, "stdout_truncated", expect.stdout_truncated.as_ref(), &outcome.stdout_truncated);
     compare_if(&mut findings, "output_bytes", expect.output_bytes.as_ref(), &outcome.usage.output_bytes);
     compare_if(&mut findings, "denials", expect.denials.as_ref(), &outcome.denials);
+    compare_if(&mut findings, "tool_calls", expect.tool_calls.as_ref(), &outcome.tool_calls.counts);
+    let details: Vec<_> = outcome.tool_calls.calls.iter().filter_map(|call| call.detail.as_deref()).collect();
+    contains(&mut findings, "details", &expect.details_contain, &details.join("\n"));
     compare_if(&mut findings, "files", expect.files.as_ref(), &outcome.files);
     contains(&mut findings, "stdout", &expect.stdout_contains, &stdout);
     contains(&mut findings, "stderr", &expect.stderr_contains, &stderr);
@@ -259,7 +281,7 @@ pub fn check_error(expect: &Expect, error: &Error) -> Vec<String> {
     let mut findings = Vec::new();
     match &expect.error {
         Some(code) => compare(&mut findings, "error", code.as_str(), error.code().as_str()),
-        None => findings.push(format!("expected {:?}, it failed with {error}", expect.status)),
+        None => findings.push(format!("expected an outcome, it failed with {error}")),
     }
     contains(&mut findings, "error", &expect.error_contains, &error.to_string());
     findings

@@ -15,3 +15,8 @@ pub mod guests;
 pub mod images;
 pub mod places;
 pub mod toolbox;
+
+/// The examples of docs/tools.md are tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/tools.md")]
+pub struct PageAboutTools;

@@ -9,13 +9,14 @@ mod docs;
 mod graph;
 mod guarantees;
 mod python;
+mod servers;
 mod source;
 mod steps;
 mod unsafety;
 
 use cargo::{cargo, examples, run, sandcell};
 use clap::{Parser, Subcommand};
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 use steps::Steps;
 
 /// Sets up, generates, builds, tests and benches sandcell.
@@ -32,6 +33,8 @@ enum Task {
     Demo,
     /// Fetch what is pinned and build every image that the tests need
     Images,
+    /// Install the MCP servers that the tests talk to
+    Servers,
     /// Check and test everything
     Test {
         /// Leave out clippy and the documentation, which need a second pass over all dependencies
@@ -58,6 +61,7 @@ fn main() -> ExitCode {
     let done = match Cli::parse().task {
         Task::Demo => demo(),
         Task::Images => images(),
+        Task::Servers => servers::install(),
         Task::Test { fast } => test(fast),
         Task::Python => images().and_then(|()| python::wheel()).and_then(|wheel| python::test(&wheel)),
         Task::Docs { check } => build_command().and_then(|()| docs::docs(check)),
@@ -99,11 +103,13 @@ fn test(fast: bool) -> Result<(), String> {
     steps.step("one build of wasmtime", graph::check);
     steps.step("unsafe in its rooms", unsafety::check);
     steps.step("tests of guarantees", guarantees::check);
+    steps.step("driver of Python", driver);
     // The Python module is built by maturin, which sets another environment.
     let build = ["build", "--release", "--workspace", "--exclude", "sandcell-python"];
     steps.step("build", || run(&mut cargo(&build)));
     steps.step("generated pages", || docs::docs(true));
     steps.step("images", images);
+    steps.step("MCP servers", servers::install);
     steps.step("tests", || {
         let mut tests = cargo(&["test", "--release", "--workspace", "--no-fail-fast"]);
         match source::shared() {
@@ -117,6 +123,12 @@ fn test(fast: bool) -> Result<(), String> {
     });
     steps.step("Python", || python::wheel().and_then(|wheel| python::test(&wheel)));
     steps.summary()
+}
+
+/// The unit tests of the code that serves Python guests, on the Python of this machine.
+fn driver() -> Result<(), String> {
+    let tests = ["-m", "unittest", "discover", "-s", "guests/python/driver/tests"];
+    run(Command::new("python3").args(tests).current_dir(source::root()).env("PYTHONDONTWRITEBYTECODE", "1"))
 }
 
 /// Builds the `sandcell` command, with cargo's own progress.

@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::guest::{Driver, Live};
 use crate::image::{Image, Kind};
 use crate::limits::{Budget, LimitKey, Limits};
-use crate::policy::Policy;
+use crate::policy::{Policy, ToolPolicy};
 use crate::snapshot::Snapshot;
 use crate::tools::{Decision, Gate, Threads, Tool, ToolCall, Toolbox};
 use crate::vfs::{self, MountPoint, Quota, Take, Vfs};
@@ -24,7 +24,8 @@ pub struct SandboxBuilder {
     guest_turns: bool,
     tools: Vec<Tool>,
     gate: Option<Gate>,
-    /// Those of the sandbox that a snapshot was taken of, unless others are given.
+    /// The tools and the gate of the sandbox that a snapshot was taken of: each holds unless another is
+    /// given.
     toolbox: Option<Arc<Toolbox>>,
 }
 
@@ -53,10 +54,6 @@ impl SandboxBuilder {
     /// What the guest may touch; nothing unless set.
     #[must_use]
     pub fn policy(mut self, policy: Policy) -> SandboxBuilder {
-        // Rules are worked out for one policy.
-        if policy.tools != self.policy.tools {
-            self.toolbox = None;
-        }
         self.policy = policy;
         self
     }
@@ -112,7 +109,7 @@ impl SandboxBuilder {
     /// `tool_invalid`, `tool_policy_invalid`.
     pub(crate) fn with_tools_ready(mut self) -> Result<SandboxBuilder> {
         let (tools, gate) = (std::mem::take(&mut self.tools), self.gate.take());
-        self.toolbox = toolbox_of(self.toolbox.take(), tools, &self.policy, gate)?;
+        self.toolbox = toolbox_of(self.toolbox.take(), tools, &self.policy.tools, gate)?;
         Ok(self)
     }
 
@@ -127,7 +124,7 @@ impl SandboxBuilder {
     pub fn build(self) -> Result<Sandbox> {
         let SandboxBuilder { origin, policy, limits, reseed, guest_turns, tools, gate, toolbox } = self;
         check_environment(&policy)?;
-        let toolbox = toolbox_of(toolbox, tools, &policy, gate)?;
+        let toolbox = toolbox_of(toolbox, tools, &policy.tools, gate)?;
         let mounts = vfs::mount_points(&policy.mounts)?;
         let image = match &origin {
             Origin::Image(image) => image.clone(),
@@ -197,12 +194,12 @@ impl SandboxBuilder {
 fn toolbox_of(
     ready: Option<Arc<Toolbox>>,
     tools: Vec<Tool>,
-    policy: &Policy,
+    policy: &ToolPolicy,
     gate: Option<Gate>,
 ) -> Result<Option<Arc<Toolbox>>> {
     match ready {
-        Some(toolbox) if tools.is_empty() && gate.is_none() => Ok(Some(toolbox)),
-        _ => Toolbox::new(tools, &policy.tools, gate),
+        Some(toolbox) => toolbox.changed(tools, policy, gate),
+        None => Toolbox::new(tools, policy, gate),
     }
 }
 

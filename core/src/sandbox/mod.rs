@@ -204,7 +204,8 @@ impl Sandbox {
     }
 
     /// Ends the session as its interpreter would: exit handlers run, and files that were left open are
-    /// written out, within two seconds and five billion units of fuel. Its files can still be read.
+    /// written out, within two seconds, two more for tools, and five billion units of fuel. Its files can
+    /// still be read.
     /// Dropping a sandbox does none of this, and never waits.
     ///
     /// # Errors
@@ -296,10 +297,7 @@ impl Sandbox {
     }
 
     fn vfs(&mut self) -> Result<&mut Vfs> {
-        if self.task.as_ref().is_some_and(|task| task.suspended.is_some()) {
-            return Err(AWAY);
-        }
-        self.abandon();
+        self.make_way()?;
         let vfs = match &mut self.body {
             Body::Command { vfs } => vfs.as_deref_mut(),
             Body::Session(session) => session.vfs(),

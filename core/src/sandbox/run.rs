@@ -88,8 +88,10 @@ impl Sandbox {
         }
         self.image.engine().check_handlers()?;
         let small = |limit, most| self.limits.value(limit).min(most);
-        let (fuel, deadline) = (small(LimitKey::Fuel, CLOSE_FUEL), small(LimitKey::DeadlineMs, CLOSE_MS));
-        let limits = self.limits.clone().with(LimitKey::Fuel, fuel)?.with(LimitKey::DeadlineMs, deadline)?;
+        let mut limits = self.limits.clone().with(LimitKey::Fuel, small(LimitKey::Fuel, CLOSE_FUEL))?;
+        for time in [LimitKey::DeadlineMs, LimitKey::HostWaitMs] {
+            limits = limits.with(time, small(time, CLOSE_MS))?;
+        }
         self.begin_turn(Work::Close, Stdin::empty(), None, limits, Manner::default())
     }
 

@@ -7,12 +7,13 @@ use crate::error::Result;
 use crate::guest::Live;
 use crate::limits::{LimitKey, Limits};
 use crate::outcome::{Event, Stream, ToolRecord};
-use crate::store::{Desk, Suspension, block_on};
+use crate::store::{Desk, Suspension, block_on, panicked};
 use crate::tools::CallResult;
 use crate::vfs::Vfs;
 use crate::wasi::{Interrupt, Outlet};
 use parking_lot::Mutex;
-use std::future::Future;
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -102,7 +103,7 @@ impl Task {
             if let Some(finished) = self.finished.take() {
                 return Poll::Ready(Step::Finished(finished));
             }
-            match self.future.get_mut().as_mut().poll(context) {
+            match self.poll_future(context) {
                 Poll::Ready(finished) => {
                     self.tell_rest(&finished);
                     self.finished = Some(Box::new(finished));
@@ -117,6 +118,15 @@ impl Task {
                 }
             }
         }
+    }
+
+    /// A defect of ours ends the run, and never unwinds into the caller: who drops what it drove would
+    /// poll it once more.
+    fn poll_future(&mut self, context: &mut Context<'_>) -> Poll<Finished> {
+        let future = self.future.get_mut().as_mut();
+        catch_unwind(AssertUnwindSafe(|| future.poll(context))).unwrap_or_else(|panic| {
+            Poll::Ready(Finished { body: Returned::Nothing, remains: Err(panicked(panic.as_ref())) })
+        })
     }
 
     fn has_events(&self) -> bool {
@@ -160,7 +170,7 @@ impl Task {
         self.shared.abandoned.store(true, Ordering::Relaxed);
         self.shared.interrupt.cancel();
         // The first poll finds it cancelled; what is left to do is ours and short.
-        block_on(self.future.get_mut().as_mut())
+        block_on(poll_fn(|context| self.poll_future(context)))
     }
 }
 

@@ -91,8 +91,8 @@ impl Snapshot {
         (0..count).map(|_| self.fork()).collect()
     }
 
-    /// A sandbox to be made from it with another policy or other limits. Of the policy's mounts
-    /// only those of host folders count where the snapshot has files of its own.
+    /// A sandbox to be made from it with another policy, other limits, other tools or another gate. Of
+    /// the policy's mounts only those of host folders count where the snapshot has files of its own.
     pub fn restore(&self) -> SandboxBuilder {
         SandboxBuilder::from_snapshot(self)
     }

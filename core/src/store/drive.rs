@@ -2,21 +2,20 @@
 //!
 //! A guest is a future that gives `Pending` either because it yielded after a million units of
 //! fuel, or because it waits. [`drive`] is the owner of deadline and cancellation: it looks at
-//! them each time. A blocking caller polls the same future from [`block_on`].
+//! them each time. A blocking caller polls the same future from [`block_on`](super::block_on).
 
 use super::Desk;
+use super::block::wake_at;
 use crate::error::Error;
 use crate::tools::Broker;
 use crate::wasi::{Interrupt, Stop};
 use futures_timer::Delay;
 use parking_lot::Mutex;
-use std::cell::Cell;
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
-use std::thread::Thread;
 use std::time::Instant;
 
 /// Why a guest was not driven to its own end.
@@ -89,7 +88,8 @@ pub(crate) async fn serve<F: Future>(
                         interrupt.begin_host_wait();
                     }
                     requests += 1;
-                    if requests < REQUESTS_AT_ONCE {
+                    // Who follows the run takes what was told of one request before the next.
+                    if requests < REQUESTS_AT_ONCE && !host.broker.has_told() {
                         continue;
                     }
                     context.waker().wake_by_ref();
@@ -121,27 +121,28 @@ enum Work {
 
 impl Host<'_> {
     fn work(&mut self, interrupt: &Interrupt, context: &mut Context<'_>) -> Result<Work, Stop> {
-        interrupt.wake_on_cancel(context.waker());
         if interrupt.is_stopped() {
             interrupt.check()?;
         }
         if let Some(results) = self.desk.take_results() {
             self.broker.settle(results);
         }
-        match self.broker.poll(context) {
+        match self.broker.poll(interrupt, context) {
             Poll::Ready(answer) => {
                 interrupt.end_host_wait();
                 self.desk.answer(answer);
                 interrupt.check()?;
                 Ok(Work::Done)
             }
-            Poll::Pending if self.broker.is_suspended() => {
+            Poll::Pending => {
+                interrupt.wake_on_cancel(context.waker());
+                // Also for who cancelled before the waker was there.
+                interrupt.check()?;
+                if !self.broker.is_suspended() {
+                    return Ok(Work::Waits(Some(interrupt.host_deadline())));
+                }
                 let newly = self.desk.suspend(|| self.broker.suspended_calls());
                 Ok(if newly { Work::Done } else { Work::Waits(None) })
-            }
-            Poll::Pending => {
-                interrupt.check()?;
-                Ok(Work::Waits(Some(interrupt.host_deadline())))
             }
         }
     }
@@ -208,64 +209,6 @@ impl Wake for Relay {
     }
 }
 
-thread_local! {
-    /// When the blocking caller on this thread must poll again at the latest.
-    static PARK_UNTIL: Cell<Option<Instant>> = const { Cell::new(None) };
-    /// Whether a blocking caller drives the future that is being polled on this thread.
-    static BLOCKING: Cell<bool> = const { Cell::new(false) };
-}
-
-/// Runs a future to its end on this thread. Timers of the guest cost no timer thread here: the
-/// caller parks no longer than until the next of them.
-pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
-    let mut future = pin!(future);
-    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
-    let mut context = Context::from_waker(&waker);
-    loop {
-        match poll_blocking(future.as_mut(), &mut context) {
-            Poll::Ready(output) => return output,
-            Poll::Pending => match PARK_UNTIL.take() {
-                Some(at) => std::thread::park_timeout(at.saturating_duration_since(Instant::now())),
-                None => std::thread::park(),
-            },
-        }
-    }
-}
-
-fn poll_blocking<F: Future>(future: Pin<&mut F>, context: &mut Context<'_>) -> Poll<F::Output> {
-    /// Restores the flag also when the poll panics.
-    struct Restore(bool);
-    impl Drop for Restore {
-        fn drop(&mut self) {
-            BLOCKING.set(self.0);
-        }
-    }
-    let _restore = Restore(BLOCKING.replace(true));
-    future.poll(context)
-}
-
-/// Makes sure that the future is polled again at `at`.
-fn wake_at(alarm: &mut Option<Delay>, context: &mut Context<'_>, at: Instant) {
-    if BLOCKING.get() {
-        PARK_UNTIL.set(Some(at));
-        return;
-    }
-    let left = at.saturating_duration_since(Instant::now());
-    let alarm = alarm.get_or_insert_with(|| Delay::new(left));
-    alarm.reset(left);
-    if Pin::new(alarm).poll(context).is_ready() {
-        context.waker().wake_by_ref();
-    }
-}
-
-struct Unpark(Thread);
-
-impl Wake for Unpark {
-    fn wake(self: Arc<Self>) {
-        self.0.unpark();
-    }
-}
-
 /// The error for a panic that was caught.
 pub(crate) fn panicked(panic: &(dyn std::any::Any + Send)) -> Error {
     let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
@@ -275,6 +218,8 @@ pub(crate) fn panicked(panic: &(dyn std::any::Any + Send)) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::block_on;
+    use std::cell::Cell;
     use std::time::Duration;
 
     #[test]

@@ -3,14 +3,16 @@
 //! Fuel is the only meter compiled into guests. Its yields give the host its turn: at each of
 //! them the owner of the run looks at deadline and cancellation (docs/decisions/001).
 
+mod block;
 mod desk;
 mod drive;
 mod meter;
 mod report;
 mod stop;
 
+pub(crate) use block::block_on;
 pub(crate) use desk::{Desk, Heard, Suspension};
-pub(crate) use drive::{Halt, Host, block_on, drive, panicked, serve};
+pub(crate) use drive::{Halt, Host, drive, panicked, serve};
 pub(crate) use meter::Meter;
 pub(crate) use report::Report;
 pub(crate) use stop::{classify, refused_at_start, status_of};

@@ -68,6 +68,16 @@ impl ToolError {
         ToolError::of(ToolErrorKind::InvalidArguments, message)
     }
 
+    /// What the tool waits for did not come in time, and the guest reads `message`.
+    pub fn timed_out(message: impl Into<String>) -> ToolError {
+        ToolError::of(ToolErrorKind::Timeout, message)
+    }
+
+    /// What the tool would answer is larger than it may be, and the guest reads `message`.
+    pub fn too_large(message: impl Into<String>) -> ToolError {
+        ToolError::of(ToolErrorKind::TooLarge, message)
+    }
+
     /// The tool failed for a reason that the guest is not told: it goes into the record.
     pub fn hidden(detail: impl Into<String>) -> ToolError {
         ToolError { kind: ToolErrorKind::ToolError, message: None, detail: Some(detail.into()) }
@@ -78,6 +88,16 @@ impl ToolError {
     pub fn detail(mut self, detail: impl Into<String>) -> ToolError {
         self.detail = Some(detail.into());
         self
+    }
+
+    /// What kind of failure the guest sees.
+    pub fn kind(&self) -> ToolErrorKind {
+        self.kind
+    }
+
+    /// What the guest reads; `None` if it is told only that the tool failed.
+    pub fn message(&self) -> Option<&str> {
+        self.message.as_deref()
     }
 
     pub(crate) fn of(kind: ToolErrorKind, message: impl Into<String>) -> ToolError {

@@ -63,6 +63,10 @@ impl Registry {
         self.tools.iter().map(|registered| &registered.tool.face)
     }
 
+    pub(super) fn tools(&self) -> impl Iterator<Item = &Tool> {
+        self.tools.iter().map(|registered| &registered.tool)
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.tools.is_empty()
     }

@@ -2,7 +2,7 @@
 
 use super::call::{ToolCall, ToolError};
 use super::threads::Threads;
-use super::tool::{Function, Reply, Tool};
+use super::tool::{Function, Reply, Tool, Work};
 use crate::outcome::ToolErrorKind;
 use futures_channel::oneshot;
 use futures_timer::Delay;
@@ -11,6 +11,7 @@ use std::any::Any;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 /// A call under way: its place in the request, and what came of it.
@@ -26,7 +27,7 @@ pub(super) enum Started {
 /// Calls `tool`; `place` comes back with the reply.
 pub(super) fn start(tool: &Tool, threads: &Threads, call: ToolCall, place: usize) -> Started {
     let name = tool.name().to_owned();
-    let work: Pin<Box<dyn Future<Output = Reply> + Send>> = match &tool.function {
+    let work: Work = match &tool.function {
         Function::Suspending => return Started::Suspended,
         Function::Inline(function) => {
             let reply = catch_unwind(AssertUnwindSafe(|| function(call)));
@@ -56,12 +57,11 @@ pub(super) fn start(tool: &Tool, threads: &Threads, call: ToolCall, place: usize
             }
         }
     };
-    let work =
-        AssertUnwindSafe(work).catch_unwind().map(|reply| reply.unwrap_or_else(|panic| Err(panicked(panic.as_ref()))));
+    let work = Contained(Some(work));
     Started::Running(match tool.timeout_ms {
         None => Box::pin(work.map(move |reply| (place, reply))),
         Some(timeout_ms) => Box::pin(async move {
-            let reply = match select(Box::pin(work), Delay::new(Duration::from_millis(timeout_ms))).await {
+            let reply = match select(work, Delay::new(Duration::from_millis(timeout_ms))).await {
                 Either::Left((reply, _)) => reply,
                 Either::Right(_) => {
                     Err(ToolError::of(ToolErrorKind::Timeout, format!("{name} did not answer within {timeout_ms} ms")))
@@ -70,6 +70,39 @@ pub(super) fn start(tool: &Tool, threads: &Threads, call: ToolCall, place: usize
             (place, reply)
         }),
     })
+}
+
+/// A tool's future. Neither its polls nor its end unwind into whoever drives the run.
+struct Contained(Option<Work>);
+
+impl Contained {
+    fn end(&mut self) {
+        let work = self.0.take();
+        if catch_unwind(AssertUnwindSafe(|| drop(work))).is_err() {
+            tracing::warn!("the future of a tool panicked when it was dropped");
+        }
+    }
+}
+
+impl Future for Contained {
+    type Output = Reply;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Reply> {
+        let Some(work) = &mut self.0 else { return Poll::Ready(Err(ToolError::hidden("it has ended before"))) };
+        let reply = match catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(context))) {
+            Ok(Poll::Pending) => return Poll::Pending,
+            Ok(Poll::Ready(reply)) => reply,
+            Err(panic) => Err(panicked(panic.as_ref())),
+        };
+        self.end();
+        Poll::Ready(reply)
+    }
+}
+
+impl Drop for Contained {
+    fn drop(&mut self) {
+        self.end();
+    }
 }
 
 /// A panic stays on the host.

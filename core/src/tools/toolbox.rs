@@ -14,7 +14,7 @@ pub(crate) struct Toolbox {
     pub(super) registry: Registry,
     pub(super) rules: Rules,
     pub(super) gate: Option<Gate>,
-    globals: bool,
+    policy: ToolPolicy,
 }
 
 impl Toolbox {
@@ -28,11 +28,28 @@ impl Toolbox {
         if registry.is_empty() {
             return Ok(None);
         }
-        Ok(Some(Arc::new(Toolbox { registry, rules, gate, globals: policy.globals })))
+        Ok(Some(Arc::new(Toolbox { registry, rules, gate, policy: policy.clone() })))
+    }
+
+    /// The same tools and gate with what is given in their place, under `policy`.
+    ///
+    /// # Errors
+    /// As for [`new`](Toolbox::new).
+    pub(crate) fn changed(
+        self: &Arc<Self>,
+        tools: Vec<Tool>,
+        policy: &ToolPolicy,
+        gate: Option<Gate>,
+    ) -> Result<Option<Arc<Toolbox>>> {
+        if tools.is_empty() && gate.is_none() && *policy == self.policy {
+            return Ok(Some(Arc::clone(self)));
+        }
+        let tools = if tools.is_empty() { self.registry.tools().cloned().collect() } else { tools };
+        Toolbox::new(tools, policy, gate.or_else(|| self.gate.clone()))
     }
 
     /// Whether tools are also plain globals of the guest's language.
     pub(crate) fn globals(&self) -> bool {
-        self.globals
+        self.policy.globals
     }
 }

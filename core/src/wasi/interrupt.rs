@@ -141,9 +141,15 @@ impl Interrupt {
         self.change(|wait| wait.turn = Turn::Host);
     }
 
-    /// The guest goes on.
+    /// The guest goes on. Not for the guest's own stack: there the waker of
+    /// [`wake_on_cancel`](Interrupt::wake_on_cancel) must not be dropped.
     pub(crate) fn end_host_wait(&self) {
-        self.change(|wait| wait.turn = Turn::Guest);
+        let mut waker = None;
+        self.change(|wait| {
+            wait.turn = Turn::Guest;
+            waker = wait.waker.take();
+        });
+        drop(waker);
     }
 
     /// The run waits for whoever drives it, for as long as that takes: all its clocks stand still.
@@ -184,10 +190,12 @@ impl Interrupt {
     /// Whom to wake when the run is cancelled while its host works.
     pub(crate) fn wake_on_cancel(&self, waker: &Waker) {
         let mut wait = self.wait.lock();
-        match &wait.waker {
-            Some(known) if known.will_wake(waker) => {}
-            _ => wait.waker = Some(waker.clone()),
-        }
+        let stale = match &wait.waker {
+            Some(known) if known.will_wake(waker) => None,
+            _ => wait.waker.replace(waker.clone()),
+        };
+        drop(wait);
+        drop(stale);
     }
 
     /// Why the run was stopped, if it was.
@@ -219,7 +227,7 @@ impl Interrupt {
         until: Option<Instant>,
         mut ready: impl FnMut(&mut Context<'_>) -> Poll<T>,
     ) -> Result<Option<T>, Stop> {
-        let began = Instant::now();
+        let began = self.elapsed();
         let mut polled = |context: &mut Context<'_>| {
             self.check()?;
             if let Poll::Ready(value) = ready(context) {
@@ -238,10 +246,11 @@ impl Interrupt {
             }
         })
         .await;
+        let waited = self.elapsed().saturating_sub(began);
         let mut wait = self.wait.lock();
         (wait.waker, wait.waiting) = (None, false);
         if until.is_none() {
-            wait.waited += began.elapsed();
+            wait.waited += waited;
         }
         answer
     }
@@ -302,6 +311,21 @@ mod tests {
         interrupt.begin_host_wait();
         std::thread::sleep(Duration::from_millis(30));
         assert_eq!(interrupt.check(), Err(Stop::HostWait));
+    }
+
+    #[test]
+    fn the_callers_waker_is_gone_before_the_guest_goes_on() {
+        struct Nothing;
+        impl std::task::Wake for Nothing {
+            fn wake(self: std::sync::Arc<Self>) {}
+        }
+        let nothing = std::sync::Arc::new(Nothing);
+        let interrupt = Interrupt::start(Duration::from_secs(60));
+        interrupt.begin_host_wait();
+        interrupt.wake_on_cancel(&Waker::from(std::sync::Arc::clone(&nothing)));
+        assert_eq!(std::sync::Arc::strong_count(&nothing), 2);
+        interrupt.end_host_wait();
+        assert_eq!(std::sync::Arc::strong_count(&nothing), 1);
     }
 
     #[test]

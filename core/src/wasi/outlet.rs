@@ -10,6 +10,8 @@ use std::sync::Arc;
 
 /// Output that may wait to be read: a pipe's own capacity on Linux.
 const ROOM_BYTES: usize = 64 << 10;
+/// What an event takes beside its bytes, about.
+const EACH_BYTES: usize = 128;
 /// What is always allowed, however small `host_bytes` is.
 const LEAST_BYTES: usize = 4 << 10;
 
@@ -28,6 +30,7 @@ pub(crate) struct Outlet {
 #[derive(Default)]
 struct Queue {
     events: VecDeque<Event>,
+    /// What waiting output takes.
     output_bytes: usize,
 }
 
@@ -49,9 +52,16 @@ impl Outlet {
         }
         let mut queue = self.queue.lock();
         queue.output_bytes += data.len();
-        match queue.events.back_mut() {
-            Some(Event::Output { stream: last, bytes }) if *last == stream => bytes.extend_from_slice(data),
-            _ => queue.events.push_back(Event::Output { stream, bytes: data.to_vec() }),
+        let goes_on = match queue.events.back_mut() {
+            Some(Event::Output { stream: last, bytes }) if *last == stream => {
+                bytes.extend_from_slice(data);
+                true
+            }
+            _ => false,
+        };
+        if !goes_on {
+            queue.output_bytes += EACH_BYTES;
+            queue.events.push_back(Event::Output { stream, bytes: data.to_vec() });
         }
     }
 
@@ -76,7 +86,7 @@ impl Outlet {
         let mut queue = self.queue.lock();
         let event = queue.events.pop_front();
         if let Some(Event::Output { bytes, .. }) = &event {
-            queue.output_bytes = queue.output_bytes.saturating_sub(bytes.len());
+            queue.output_bytes = queue.output_bytes.saturating_sub(bytes.len() + EACH_BYTES);
         }
         event
     }
@@ -85,5 +95,28 @@ impl Outlet {
 impl Drop for Outlet {
     fn drop(&mut self) {
         self.host_bytes.release(self.charged as u64);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn small_pieces_fill_the_queue_as_large_ones_do_and_leave_nothing_behind() {
+        let budget = Arc::new(Budget::new(1 << 20));
+        let outlet = Outlet::new(Arc::clone(&budget));
+        let mut written = 0;
+        while outlet.room() > 0 {
+            outlet.output([Stream::Stdout, Stream::Stderr][written % 2], b"x");
+            written += 1;
+        }
+        assert!((100..=ROOM_BYTES / EACH_BYTES).contains(&written), "{written}");
+        while outlet.pop().is_some() {}
+        assert_eq!((outlet.room(), budget.used()), (ROOM_BYTES, ROOM_BYTES as u64));
+        outlet.output(Stream::Stdout, &vec![0; outlet.room()]);
+        assert_eq!(outlet.room(), 0);
+        drop(outlet);
+        assert_eq!(budget.used(), 0);
     }
 }

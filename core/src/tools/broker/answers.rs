@@ -5,6 +5,7 @@ use super::{Broker, Done, Form, Info, Open, Place, Refusal, Request};
 use crate::outcome::{CallOutcome, ToolCallRecord, ToolErrorKind};
 use crate::tools::call::ToolError;
 use crate::tools::frame::{self, Frame};
+use crate::tools::tool::Face;
 use crate::tools::{declare, search};
 use serde_json::{Value, json};
 
@@ -19,7 +20,7 @@ impl Broker {
                 let message = format!("the request has {bytes} bytes, which is more than it may have");
                 ready(frame::error(VERSION, None, ToolErrorKind::TooLarge, &message))
             }
-            Request::Frame(bytes) if !self.afford(frame::parsed_bytes(&bytes)) => {
+            Request::Frame(bytes) if !self.afford(frame::parsed_bytes(&bytes).saturating_mul(self.copies())) => {
                 self.count_frame(ToolErrorKind::TooLarge, bytes.len() as u64);
                 let message = "the request does not fit into `host_bytes`";
                 ready(frame::error(VERSION, None, ToolErrorKind::TooLarge, message))
@@ -32,6 +33,12 @@ impl Broker {
                 }
             },
         }
+    }
+
+    /// How often the arguments of a call exist at the same time: for the tool, for a reply that says
+    /// "pending", and for whoever follows the run.
+    fn copies(&self) -> u64 {
+        if self.outlet.is_some() { 3 } else { 2 }
     }
 
     fn open(&self, frame: Frame, request_bytes: u64) -> Open {
@@ -49,31 +56,40 @@ impl Broker {
                 frame::value(v, id, &found.collect(), self.result_bytes)
             }
             frame::Request::Describe { names, language } => {
-                let mut tools = Vec::new();
+                let mut faces: Vec<&Face> = Vec::new();
                 for name in &names {
                     let found = toolbox.registry.find(name).filter(|_| toolbox.rules.allows(name));
                     let Some(registered) = found else {
                         return ready(frame::error(v, Some(id), ToolErrorKind::UnknownTool, &unknown(name)));
                     };
-                    tools.push(registered.tool.clone());
+                    if !faces.iter().any(|face| face.name == *name) {
+                        faces.push(&registered.tool.face);
+                    }
                 }
-                frame::value(v, id, &declare::declarations(&tools, language).into(), self.result_bytes)
+                let text = declare::declare(faces.into_iter(), language);
+                frame::value(v, id, &text.into(), self.result_bytes)
             }
         };
         ready(answer.unwrap_or_else(|reason| frame::error(v, Some(id), reason.kind(), &reason.to_string())))
     }
 
-    /// What the guest gets of a call that gave a value, recorded.
-    pub(super) fn done(&self, info: Info, value: Value) -> Result<Done, Refusal> {
-        let form = self.open.as_ref().map(|open| &open.form);
-        let (v, id) = match form {
-            Some(Form::Call { v, id } | Form::Batch { v, id }) => (*v, *id),
-            _ => (VERSION, 0),
+    /// What the guest gets of a call that gave a value, recorded. The results of a batch may be as large
+    /// together as that of one call.
+    pub(super) fn done(&mut self, info: Info, value: Value) -> Result<Done, Refusal> {
+        let (v, id, is_batch, most) = match &self.open {
+            Some(Open { form: Form::Call { v, id }, .. }) => (*v, *id, false, self.result_bytes),
+            Some(Open { form: Form::Batch { v, id }, results_bytes, .. }) => {
+                (*v, *id, true, self.result_bytes.saturating_sub(*results_bytes))
+            }
+            _ => (VERSION, 0, false, self.result_bytes),
         };
-        match frame::value(v, id, &value, self.result_bytes) {
+        match frame::value(v, id, &value, most) {
             Ok(answer) => {
+                if let Some(open) = &mut self.open {
+                    open.results_bytes += answer.len();
+                }
                 self.note(&info, CallOutcome::Ok, answer.len() as u64, None, None);
-                Ok(if matches!(form, Some(Form::Call { .. })) { Done::Answer(answer) } else { Done::Value(value) })
+                Ok(if is_batch { Done::Value(value) } else { Done::Answer(answer) })
             }
             Err(reason) => {
                 let kind = reason.kind();

@@ -6,6 +6,7 @@ use crate::tools::call::{ToolCall, ToolError, ToolReply};
 use crate::tools::frame::CallFrame;
 use crate::tools::gate::Decision;
 use crate::tools::start::{Started, panicked, start};
+use crate::wasi::Interrupt;
 use serde_json::{Map, Value};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -19,9 +20,10 @@ struct Refused {
 }
 
 impl Broker {
-    /// Looks at calls and starts them, as many as may run at once.
-    pub(super) fn begin_calls(&mut self) {
-        while let Some(open) = &mut self.open
+    /// Looks at calls and starts them, as many as may run at once, unless the run must stop.
+    pub(super) fn begin_calls(&mut self, interrupt: &Interrupt) {
+        while interrupt.check().is_ok()
+            && let Some(open) = &mut self.open
             && open.running.len() < MOST_AT_ONCE
             && let Some((place, call)) = open.waiting.pop_front()
         {

@@ -13,12 +13,11 @@ use super::threads::Threads;
 use super::toolbox::Toolbox;
 use crate::limits::{Budget, LimitKey, Limits};
 use crate::outcome::{CallOutcome, Event, SuspendedCall, ToolCallRecord, ToolErrorKind, ToolRecord};
-use crate::wasi::Outlet;
+use crate::wasi::{Interrupt, Outlet};
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use parking_lot::Mutex;
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, VecDeque};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
@@ -68,6 +67,8 @@ struct Open {
     waiting: VecDeque<(usize, CallFrame)>,
     running: FuturesUnordered<Running>,
     places: Vec<Place>,
+    /// Size of the results so far, which the host keeps until the last one is there.
+    results_bytes: usize,
 }
 
 /// How the answer is to be put.
@@ -176,10 +177,13 @@ impl Broker {
         }
     }
 
-    /// Works on the request; gives the answer once it is complete.
-    pub(crate) fn poll(&mut self, context: &mut Context<'_>) -> Poll<Vec<u8>> {
+    /// Works on the request; gives the answer once it is complete, and none when the run must stop.
+    pub(crate) fn poll(&mut self, interrupt: &Interrupt, context: &mut Context<'_>) -> Poll<Vec<u8>> {
         loop {
-            self.begin_calls();
+            self.begin_calls(interrupt);
+            if interrupt.is_stopped() {
+                return Poll::Pending;
+            }
             let Some(open) = &mut self.open else { return Poll::Pending };
             match open.running.poll_next_unpin(context) {
                 Poll::Ready(Some((place, reply))) => {
@@ -205,16 +209,19 @@ impl Broker {
 
     /// The run has ended: calls under way are given up, and recorded as that.
     pub(crate) fn stop(&mut self, kind: ToolErrorKind) {
-        let Some(mut open) = self.open.take() else { return };
-        // Dropping a future of the host program's may panic.
-        let running = std::mem::take(&mut open.running);
-        let dropped = catch_unwind(AssertUnwindSafe(|| drop(running)));
-        let detail = dropped.err().map(|_| "it panicked when it was dropped".to_owned());
-        for place in open.places {
+        let Some(open) = &mut self.open else { return };
+        drop(std::mem::take(&mut open.running));
+        for place in std::mem::take(&mut open.places) {
             if let Place::Running(info, _) | Place::Suspended(info, _) = place {
-                self.note(&info, CallOutcome::Error(kind), 0, None, detail.clone());
+                self.note(&info, CallOutcome::Error(kind), 0, None, None);
             }
         }
+        self.open = None;
+    }
+
+    /// Whether somebody who follows the run has not yet taken all that was told.
+    pub(crate) fn has_told(&self) -> bool {
+        self.outlet.as_ref().is_some_and(|outlet| !outlet.is_empty())
     }
 
     fn note(&self, info: &Info, outcome: CallOutcome, result_bytes: u64, rule: Option<&str>, detail: Option<String>) {
@@ -260,7 +267,7 @@ impl Open {
     fn of(form: Form, request_bytes: u64, calls: Vec<CallFrame>) -> Open {
         let places = calls.iter().map(|_| Place::Waiting).collect();
         let waiting = calls.into_iter().enumerate().collect();
-        Open { form, request_bytes, waiting, running: FuturesUnordered::new(), places }
+        Open { form, request_bytes, waiting, running: FuturesUnordered::new(), places, results_bytes: 0 }
     }
 }
 
