@@ -167,8 +167,8 @@ impl Sandbox {
         Ok(Events::of(self.take()?, cancel, move |sandbox| sandbox.follow_to_end(program)))
     }
 
-    /// Goes on with a run that is suspended: `results` are those of its calls, by their numbers; a
-    /// `ToolError` among them fails its call.
+    /// Goes on with a run that is suspended: `results` are those of its calls, by their numbers; an
+    /// exception among them fails its call as if the tool had raised it.
     fn resume(&self, py: Python<'_>, run: &Bound<'_, PyAny>, results: &Bound<'_, PyDict>) -> Result<Outcome> {
         let (token, results) = (token(run)?, self::results(results)?);
         let mut taken = self.take()?;
