@@ -11,7 +11,7 @@ use crate::values;
 use parking_lot::Mutex;
 use pyo3::exceptions::PyStopAsyncIteration;
 use pyo3::prelude::*;
-use sandcell::{CancelHandle, Error, Event, Program};
+use sandcell::{CancelHandle, Error, Event, Following, Sandbox};
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -47,11 +47,16 @@ struct State {
 }
 
 impl Events {
-    pub(crate) fn of(mut taken: Taken, program: Program, cancel: CancelHandle) -> Events {
+    /// The events of what `begin` begins, once somebody asks for the first.
+    pub(crate) fn of(
+        mut taken: Taken,
+        cancel: CancelHandle,
+        begin: impl for<'a> FnOnce(&'a mut Sandbox) -> Result<Following<'a>, Error> + Send + 'static,
+    ) -> Events {
         let shared = Arc::<Shared>::default();
         let theirs = Arc::clone(&shared);
         let work = Box::pin(async move {
-            match taken.follow(program) {
+            match begin(&mut taken) {
                 Err(error) => theirs.put(Err(error)),
                 Ok(mut following) => {
                     while theirs.asked().await {

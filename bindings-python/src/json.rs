@@ -105,7 +105,17 @@ pub(crate) fn of_tool(value: &Bound<'_, PyAny>) -> Result<Value> {
     })
 }
 
-pub(crate) enum Refusal {
+/// Whether it is of one of the types that need no help of Python's to become JSON.
+pub(crate) fn is_builtin(value: &Bound<'_, PyAny>) -> bool {
+    value.is_none()
+        || value.is_instance_of::<PyString>()
+        || value.is_instance_of::<PyInt>()
+        || value.is_instance_of::<PyFloat>()
+        || value.is_instance_of::<PyDict>()
+        || value.is_instance_of::<PyList>()
+}
+
+enum Refusal {
     Type(String),
     Raised(PyErr),
 }

@@ -4,6 +4,7 @@ use crate::fault::{Fault, Result};
 use crate::json;
 use crate::outcome::Outcome;
 use crate::reply::tool_error;
+use pyo3::exceptions::PyBaseException;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use sandcell::{Error, Status, ToolError};
@@ -20,13 +21,12 @@ pub(crate) fn token(run: &Bound<'_, PyAny>) -> Result<String> {
     run.extract().map_err(|_| Fault::argument("run", "expected the outcome of a suspended run, or its token"))
 }
 
-/// Values, or `ToolError`s, by the numbers of their calls.
+/// Values by the numbers of their calls; an exception fails its call as if the tool had raised it.
 pub(crate) fn results(given: &Bound<'_, PyDict>) -> Result<Vec<(u64, Result<Value, ToolError>)>> {
     let mut results = Vec::new();
     for (number, value) in given {
         let number = number.extract().map_err(|_| Fault::argument("results", "a call's number is no int"))?;
-        let failed = value.py().import("sandcell._errors")?.getattr("ToolError")?;
-        let result = match value.is_instance(&failed)? {
+        let result = match value.is_instance_of::<PyBaseException>() {
             true => Err(tool_error(value.py(), &PyErr::from_value(value.clone()))),
             false => Ok(json::of_tool(&value)?),
         };

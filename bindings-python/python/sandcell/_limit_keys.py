@@ -19,7 +19,7 @@ class LimitKeys(TypedDict, total=False):
     """WebAssembly instructions of one run; bulk operations count their bytes, so that filling one GiB costs a billion. Ends the run as `exceeded`. Default 200_000_000_000 fuel."""
 
     deadline_ms: int | str | timedelta
-    """Wall-clock time of one run, sleeping and waiting for input included. Ends the run as `exceeded`. Default 30_000 ms."""
+    """Wall-clock time of one run, sleeping and waiting for input included, waiting for tools not. Ends the run as `exceeded`. Default 30_000 ms."""
 
     output_bytes: int | str
     """Bytes kept of standard output, and as many of standard error: the first and the last half. What lies between is dropped and the stream is marked as truncated. Default 1_048_576 bytes."""
@@ -41,6 +41,21 @@ class LimitKeys(TypedDict, total=False):
 
     result_bytes: int | str
     """Bytes of the result and the artifacts of one run. What is longer is cut or left out, and the outcome says so. Default 1_048_576 bytes."""
+
+    host_calls: int
+    """Calls of host tools in one run, those that are refused included. Past it a call fails with an error of kind `budget_exceeded`. Default 10_000 items."""
+
+    host_call_bytes: int | str
+    """Length of one request to the host's tools. A longer one is not read and fails as `too_large`. Default 1_048_576 bytes."""
+
+    host_result_bytes: int | str
+    """Length of one answer of the host's tools. A longer one fails as `too_large`. Default 16_777_216 bytes."""
+
+    host_wait_ms: int | str | timedelta
+    """Wall-clock time that one run may wait for the host's tools in sum; `deadline_ms` stands still meanwhile. Ends the run as `exceeded`. Default 300_000 ms."""
+
+    suspended_ms: int | str | timedelta
+    """How long a run may be suspended until it is resumed. A later attempt finds it ended as `exceeded`. Default 3_600_000 ms."""
 
     idle_ms: int | str | timedelta
     """How long a session may be left unused. A later use finds it ended. Default 3_600_000 ms."""

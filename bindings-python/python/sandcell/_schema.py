@@ -27,12 +27,8 @@ _PLAIN: dict[Any, Schema] = {
     object: {},
     Any: {},
     inspect.Parameter.empty: {},
-    bytes: {
-        "type": "object",
-        "properties": {"$bytes": {"type": "string"}},
-        "required": ["$bytes"],
-        "additionalProperties": False,
-    },
+    # Not with `properties`: an object whose one key is `$bytes` is taken for bytes, also in a schema.
+    bytes: {"type": "object", "required": ["$bytes"], "maxProperties": 1},
 }
 _SECTIONS = re.compile(r"^\s*(args|arguments|parameters|params|returns|return|yields|raises|examples?|notes?)\s*:?\s*$", re.I)
 

@@ -39,12 +39,8 @@ class ToolCall:
 
 
 @overload
-def tool(function: Callable[..., Any], /) -> Tool: ...
-
-
-@overload
 def tool(
-    function: Callable[..., Any] | None = None,
+    function: Callable[..., Any],
     /,
     *,
     name: str | None = None,
@@ -58,7 +54,26 @@ def tool(
     timeout: int | None = None,
     blocking: bool = False,
     suspending: bool = False,
-) -> Any: ...
+) -> Tool: ...
+
+
+@overload
+def tool(
+    function: None = None,
+    /,
+    *,
+    name: str | None = None,
+    description: str | None = None,
+    input_schema: dict[str, Any] | None = None,
+    output_schema: dict[str, Any] | None = None,
+    read_only: bool | None = None,
+    destructive: bool | None = None,
+    idempotent: bool | None = None,
+    open_world: bool | None = None,
+    timeout: int | None = None,
+    blocking: bool = False,
+    suspending: bool = False,
+) -> Callable[[Callable[..., Any]], Tool]: ...
 
 
 def tool(

@@ -173,6 +173,8 @@ class ImageInfo:
     """What it was made from: SHA-256 over recipe, engine settings and version."""
     language: str
     """The language its programs are written in; ``wasm`` for a command module."""
+    baseline: str | None
+    """The CPU baseline that its code was compiled for; none if for the very CPU it was compiled on."""
     bytes: int
     """Size of its code and files on disk."""
     path: str

@@ -7,7 +7,11 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from smolagents.local_python_executor import CodeOutput, InterpreterError, PythonExecutor
+from smolagents.local_python_executor import (  # type: ignore[import-untyped, unused-ignore]
+    CodeOutput,
+    InterpreterError,
+    PythonExecutor,
+)
 
 from sandcell._sandcell import Outcome, Sandbox, Snapshot, Tool
 from sandcell._tools import plain, tool
@@ -29,7 +33,7 @@ def final_answer(answer=None, **named):
 _VARIABLES = "import json as _json, sys as _sys\nglobals().update(_json.load(_sys.stdin))\ndel _json, _sys\n"
 
 
-class SandcellExecutor(PythonExecutor):
+class SandcellExecutor(PythonExecutor):  # type: ignore[misc, unused-ignore]
     """Runs the code of a ``CodeAgent`` in one sandbox, whose state stays from step to step.
 
     The agent's tools are tools of the sandbox: they run here, the code does not. A step that exceeds a limit
