@@ -76,7 +76,7 @@ struct Part {
 
 /// In the order in which they run: memory first, before anything has left some behind that can be used
 /// again.
-const PARTS: [Part; 13] = [
+const PARTS: [Part; 14] = [
     Part { name: "memory", what: "memory of idle sessions", run: |_, _, results| memory::idle_sessions(results) },
     Part { name: "print", what: "fresh and live turns", run: forks::print },
     Part { name: "pandas", what: "fresh and live turns with pandas", run: forks::pandas },
@@ -86,6 +86,7 @@ const PARTS: [Part; 13] = [
     Part { name: "threads", what: "two threads", run: threads::measure },
     Part { name: "tools", what: "calls of tools", run: tools::one_call },
     Part { name: "batch", what: "calls of tools at once", run: tools::at_once },
+    Part { name: "waiting", what: "sandboxes that wait", run: tools::waiting },
     Part { name: "cancel", what: "cancelling", run: cancel::measure },
     Part {
         name: "reactor",

@@ -6,6 +6,7 @@ use super::results::{Bound, Results};
 use super::timing::{Samples, in_turns, timed};
 use crate::failure::Failure;
 use futures_timer::Delay;
+use futures_util::future::join_all;
 use sandcell::{LimitKey, Limits, Program, Sandbox, Tool};
 use serde_json::json;
 use std::time::Duration;
@@ -69,4 +70,36 @@ pub(super) fn at_once(guests: &Guests, effort: Effort, results: &mut Results) ->
     let ratio = many.median() / one.median();
     results.ratio("tool_batch_ratio", "32 calls of 100 ms at once, to one", ratio, Bound::AtMost(2.5));
     Ok(())
+}
+
+/// Sandboxes that wait for a slow tool at the same time.
+const WAITING: usize = 1_000;
+
+/// A thousand sandboxes on one thread, each of which waits for a tool that takes a second.
+pub(super) fn waiting(guests: &Guests, _: Effort, results: &mut Results) -> Result<(), Failure> {
+    let wait = Tool::asynchronous("wait", |_| async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        Ok(threads().into())
+    });
+    let prototype = Sandbox::builder(&guests.python).tool(wait);
+    let mut sandboxes = (0..WAITING).map(|_| prototype.clone().build()).collect::<Result<Vec<_>, _>>()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+    let runtime = runtime.map_err(Failure::io("starting a runtime"))?;
+    let runs =
+        sandboxes.iter_mut().map(|sandbox| sandbox.run_async(Program::code("from host import tools; tools.wait()")));
+    let (outcomes, took) = timed(|| Ok(runtime.block_on(join_all(runs))))?;
+    let mut most = 0;
+    for outcome in outcomes {
+        let outcome = outcome?;
+        most = most.max(outcome.result.as_ref().and_then(serde_json::Value::as_u64).unwrap_or(0));
+    }
+    let seconds = took / 1e6;
+    results.ratio("waiting_ratio", "1,000 sandboxes on a tool of 1 s, to one", seconds, Bound::AtMost(3.0));
+    results.fact("waiting_threads", most);
+    Ok(())
+}
+
+/// Threads of this process, where the system says.
+fn threads() -> u64 {
+    std::fs::read_dir("/proc/self/task").map_or(0, |tasks| tasks.count() as u64)
 }

@@ -16,7 +16,8 @@ impl CancelHandle {
     }
 
     /// Asks the run under way to end; its outcome has the status `cancelled`. Returns whether
-    /// there was a run. A guest that computes ends within a millisecond, one that waits at once.
+    /// there was a run. A guest that computes ends within a millisecond, one that waits for time, input or
+    /// a tool at once. A suspended run ends when it is next resumed.
     pub fn cancel(&self) -> bool {
         let current = self.current.lock().clone();
         current.inspect(|run| run.cancel()).is_some()
