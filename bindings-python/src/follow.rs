@@ -137,7 +137,7 @@ impl Events {
     fn close(&self, py: Python<'_>) {
         let work = self.work.lock().take();
         py.detach(|| drop(work));
-        self.shared.leave();
+        self.leave();
     }
 
     fn __enter__(slf: Py<Self>) -> Py<Self> {
@@ -151,9 +151,18 @@ impl Events {
     }
 }
 
+impl Events {
+    /// Nobody asks any more. A guest that computes towards its next event ends too.
+    fn leave(&self) {
+        if self.shared.leave() {
+            self.cancel.cancel();
+        }
+    }
+}
+
 impl Drop for Events {
     fn drop(&mut self) {
-        self.shared.leave();
+        self.leave();
     }
 }
 
@@ -214,13 +223,15 @@ impl Shared {
         waker.into_iter().for_each(Waker::wake);
     }
 
-    fn leave(&self) {
-        let waker = {
+    /// Returns whether the run may still be under way.
+    fn leave(&self) -> bool {
+        let (waker, over) = {
             let mut state = self.state.lock();
             state.left = true;
-            state.producer.take()
+            (state.producer.take(), state.over)
         };
         waker.into_iter().for_each(Waker::wake);
+        !over
     }
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import pytest
 
@@ -59,6 +60,29 @@ def test_leaving_early_ends_the_run() -> None:
         async for event in box.follow("print('a', flush=True)\nwhile True: pass"):
             assert isinstance(event, Output)
             break
+
+    asyncio.run(main())
+
+
+def test_leaving_ends_a_guest_that_computes_towards_its_next_event() -> None:
+    async def main() -> None:
+        box = Sandbox("python", deadline_ms=60_000)
+        events = box.follow("while True: pass")
+        waiting = asyncio.ensure_future(events.__anext__())
+        await asyncio.sleep(0.1)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        events.close()
+        began = time.monotonic()
+        while time.monotonic() - began < 20:
+            try:
+                await box.run_async("1")
+            except ConfigError as error:
+                if error.code == "session_ended":
+                    return
+            await asyncio.sleep(0.01)
+        raise AssertionError("the guest goes on")
 
     asyncio.run(main())
 

@@ -43,6 +43,8 @@ pub(crate) fn test(wheel: &Path) -> Result<(), String> {
     run(&mut python(&["-m", "mypy", "-p", "sandcell"]))?;
     let stubs = ["sandcell", "--mypy-config-file", "pyproject.toml", "--allowlist", "stubtest-allowlist.txt"];
     run(python(&["-m", "mypy.stubtest"]).args(stubs))?;
+    let examples = ["-m", "pyright", "--pythonpath"];
+    run(python(&examples).arg(bin.join("python")).args(["../examples/python", "python"]))?;
     run(&mut python(&["-X", "dev", "-W", "error", "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests"]))
 }
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 def mimebundle(outcome: Outcome) -> dict[str, Any]:
     """Text and artifacts by their media type; of several artifacts of one type, the last."""
-    bundle: dict[str, Any] = {"text/plain": _text(outcome)}
+    bundle: dict[str, Any] = {"text/plain": text(outcome)}
     for artifact in outcome.artifacts:
         if artifact.mime.startswith("text/") or artifact.mime == "image/svg+xml":
             bundle[artifact.mime] = artifact.bytes.decode("utf-8", "replace")
@@ -20,7 +20,8 @@ def mimebundle(outcome: Outcome) -> dict[str, Any]:
     return bundle
 
 
-def _text(outcome: Outcome) -> str:
+def text(outcome: Outcome) -> str:
+    """Everything that an outcome has to say, for people and models."""
     status = outcome.status
     parts = [outcome.text, outcome.stderr_text]
     if outcome.result is not None:

@@ -59,12 +59,12 @@ class SandboxExecutor(Executor):
         return future
 
     def map(
-        self, work: Any, *iterables: Iterable[Any], timeout: float | None = None, chunksize: int = 1
+        self, fn: Any, *iterables: Iterable[Any], timeout: float | None = None, chunksize: int = 1
     ) -> Iterator[Any]:
         """As ``Executor.map``. ``map(programs)`` with an iterable of source code gives their outcomes in order."""
-        if iterables or callable(work):
-            return super().map(work, *iterables, timeout=timeout, chunksize=chunksize)
-        futures = [self.submit(program) for program in ([work] if isinstance(work, str) else work)]
+        if iterables or callable(fn):
+            return super().map(fn, *iterables, timeout=timeout, chunksize=chunksize)
+        futures = [self.submit(program) for program in ([fn] if isinstance(fn, str) else fn)]
         return (future.result(timeout) for future in futures)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
