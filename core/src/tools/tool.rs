@@ -157,6 +157,14 @@ impl Tool {
         self
     }
 
+    /// Whether a sandbox would take it: its name, its schemas, its timeout.
+    ///
+    /// # Errors
+    /// `tool_invalid`, as for [`SandboxBuilder::build`](crate::SandboxBuilder::build).
+    pub fn check(&self) -> crate::Result<()> {
+        super::registry::Registry::new(vec![self.clone()]).map(drop)
+    }
+
     /// The name that guests call it by.
     pub fn name(&self) -> &str {
         &self.face.name

@@ -5,7 +5,7 @@ use super::server::ListBounds;
 use crate::error::Fault;
 use rmcp::model::{PaginatedRequestParams, Tool as RemoteTool};
 use sandcell::Tool;
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 
 /// Where a description is cut: it is read by models, which pay for each word.
@@ -51,14 +51,22 @@ fn length(tool: &RemoteTool) -> usize {
     serde_json::to_vec(tool).map_or(0, |json| json.len())
 }
 
-/// Gives core's tool what the server says of its own.
-pub(super) fn described(mut tool: Tool, remote: &RemoteTool) -> Tool {
-    tool = tool.description(description(remote)).input_schema(Value::Object((*remote.input_schema).clone()));
+/// Sets one of a tool's hints.
+type SetHint = fn(Tool, bool) -> Tool;
+
+/// Gives core's tool what the server says of its own. Of a schema that core cannot hold calls to, such as one
+/// whose patterns look ahead, the names of the arguments are left: the server judges them itself.
+pub(super) fn described(tool: Tool, remote: &RemoteTool) -> Tool {
+    let mut tool = tool.description(description(remote));
+    let whole = tool.clone().input_schema(Value::Object((*remote.input_schema).clone()));
+    let names = tool.clone().input_schema(names_only(&remote.input_schema));
+    tool = [whole, names].into_iter().find(|tool| tool.check().is_ok()).unwrap_or(tool);
     if let Some(schema) = &remote.output_schema {
-        tool = tool.output_schema(Value::Object((**schema).clone()));
+        let with_output = tool.clone().output_schema(Value::Object((**schema).clone()));
+        tool = if with_output.check().is_ok() { with_output } else { tool };
     }
     let Some(hints) = &remote.annotations else { return tool };
-    let known: [(Option<bool>, fn(Tool, bool) -> Tool); 4] = [
+    let known: [(Option<bool>, SetHint); 4] = [
         (hints.read_only_hint, Tool::read_only),
         (hints.destructive_hint, Tool::destructive),
         (hints.idempotent_hint, Tool::idempotent),
@@ -70,10 +78,46 @@ pub(super) fn described(mut tool: Tool, remote: &RemoteTool) -> Tool {
     })
 }
 
+/// The arguments by name, with what is said of each.
+fn names_only(schema: &Map<String, Value>) -> Value {
+    let properties = schema.get("properties").and_then(Value::as_object).into_iter().flatten();
+    let properties: Map<String, Value> = properties
+        .map(|(name, property)| {
+            let said = property.get("description").filter(|said| said.is_string());
+            (name.clone(), said.map_or_else(|| json!({}), |said| json!({"description": said})))
+        })
+        .collect();
+    json!({"type": "object", "properties": properties})
+}
+
 fn description(remote: &RemoteTool) -> String {
     let text = remote.description.as_deref().or(remote.title.as_deref()).unwrap_or_default().trim();
     match text.char_indices().nth(DESCRIPTION_CHARACTERS) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[allow(clippy::unwrap_used)]
+    fn a_schema_that_core_cannot_hold_calls_to_leaves_the_names_of_the_arguments() {
+        let remote: RemoteTool = serde_json::from_value(json!({
+            "name": "mail",
+            "description": "Sends a mail.",
+            "inputSchema": {
+                "type": "object",
+                "properties": {"to": {"type": "string", "pattern": "^(?!\\.)", "description": "Whom."}, "text": {}},
+                "required": ["to"],
+            },
+        }))
+        .unwrap();
+        let tool = described(Tool::suspending("mail"), &remote);
+        assert!(tool.check().is_ok());
+        let declared = sandcell::declarations(&[tool], sandcell::Language::Python);
+        assert!(declared.contains("def mail(") && declared.contains("Whom."), "{declared}");
     }
 }
