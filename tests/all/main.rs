@@ -12,6 +12,7 @@ mod endless;
 mod examples;
 mod forks;
 mod isolation;
+mod javascript;
 mod leaks;
 mod limits;
 mod python;

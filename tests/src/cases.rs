@@ -206,6 +206,7 @@ fn image(name: &str, limits: &Limits) -> Result<Image, Error> {
         Some("calls") => Ok(guests::wat("calls")),
         Some(guest) => Image::command(guests::engine(), guest, &guests::wat_source(guest), limits),
         None if name == "python" => Ok(guests::python().clone()),
+        None if name == "javascript" => Ok(guests::javascript().clone()),
         None => Image::load(&Engine::new()?, name),
     }
 }

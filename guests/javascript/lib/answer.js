@@ -93,7 +93,7 @@ function sourceOf(file) {
 hooks.describe = (error, name, source) => {
   [turnName, turnSource] = [name, source];
   const type = typeOf(error);
-  if (native.parts(error)?.[0] !== "Error" && !(isObject(error) && isInstance(error, Error))) {
+  if (native.parts(error)?.[0] !== "Error" && !isInstance(error, Error) && !isInstance(error, DOMException)) {
     const text = typeof error === "string" ? error : inspect(error);
     return [type, text, typeof error === "string" ? quote(error) : text];
   }

@@ -1,6 +1,6 @@
 // Values as text, after the manner of Node's `util.inspect`.
 const inspectCustom = Symbol.for("nodejs.util.inspect.custom");
-const WIDTH = 76;
+const LINE = 80;
 const ITEMS_MOST = 100;
 const STRING_MOST = 10000;
 const IDENTIFIER = /^[A-Za-z_$][\w$]*$/;
@@ -145,7 +145,7 @@ function parts(value, kind, state) {
     entries.push(`[Uint8Contents]: <${previewBytes(value)}>`, `byteLength: ${value.byteLength}`);
   } else if (kind === "DataView") {
     before = "DataView ";
-    entries.push(`byteLength: ${value.byteLength}`, `byteOffset: ${value.byteOffset}`);
+    entries.push(`byteLength: ${value.byteLength}`, `byteOffset: ${value.byteOffset}`, `buffer: ${format(value.buffer, state)}`);
   } else if (kind === "WeakMap" || kind === "WeakSet" || kind === "WeakRef") {
     before = `${label(kind)} `;
     entries.push("<items unknown>");
@@ -160,7 +160,7 @@ function parts(value, kind, state) {
     base = formatFunction(value, keys);
   } else if (kind === "Error") {
     base = formatError(value, state);
-    keys = keys.filter(key => key !== "stack" && key !== "message" && key !== "cause" && key !== "errors");
+    keys = keys.filter(key => !["stack", "message", "cause", "errors"].includes(key) && !(key === "name" && base.startsWith(value.name)));
     if (hasOwn(value, "cause")) entries.push(`[cause]: ${format(value.cause, state)}`);
     if (hasOwn(value, "errors") && isArray(value.errors)) entries.push(`[errors]: ${format(value.errors, state)}`);
   } else if (kind === "RegExp") {
@@ -175,7 +175,8 @@ function parts(value, kind, state) {
     before = shown === "Object" ? "" : `${shown} `;
   }
   for (const key of keys) entries.push(property(value, key, state, false));
-  return { base, before, open, close, entries };
+  const list = open === "[" && kind !== "Arguments" ? value : undefined;
+  return { base, before, open, close, entries, list };
 }
 
 function property(value, key, state, isItem) {
@@ -188,59 +189,46 @@ function property(value, key, state, isItem) {
   return isItem ? text : `${keyText(key)}: ${text}`;
 }
 
-// Numbers and short words in columns, as long arrays are shown.
-function columns(entries) {
-  const extra = entries.at(-1).startsWith("... ") ? [entries.pop()] : [];
-  const lengths = entries.map(entry => entry.length + 2);
-  const widest = Math.max(...lengths);
-  const total = lengths.reduce((sum, length) => sum + length, 0);
-  if (widest * 3 + 2 < 80 && (total / widest > 5 || widest <= 8)) {
-    const bias = Math.sqrt(widest - total / entries.length);
-    const count = Math.min(Math.round(Math.sqrt(2.5 * Math.max(bias, 1) * entries.length) / Math.max(bias, 1)), Math.floor((80 - 0) / widest), 16, 15);
-    if (count > 1) {
-      const widths = [];
-      for (let column = 0; column < count; column++) {
-        let width = 0;
-        for (let at = column; at < entries.length; at += count) width = Math.max(width, lengths[at]);
-        widths.push(width);
-      }
-      const right = entries.every(entry => /^-?[\d.]+(n|e[+-]?\d+)?$/.test(entry));
-      const rows = [];
-      for (let at = 0; at < entries.length; at += count) {
-        const row = entries.slice(at, at + count).map((entry, column) => {
-          const last = at + column === entries.length - 1;
-          const cell = last ? entry : entry + ", ";
-          if (right) return last ? entry.padStart(widths[column] - 2) : cell.padStart(widths[column]);
-          return column === count - 1 || last ? cell : cell.padEnd(widths[column]);
-        });
-        rows.push(row.join("").trimEnd().replace(/,$/, ""));
-      }
-      return [...rows, ...extra];
-    }
+// Many short entries in columns: about as wide as high, and no wider than a terminal.
+function columns(entries, value, indent) {
+  const extra = entries.length > value.length || value.length > ITEMS_MOST ? entries.slice(-1) : [];
+  const shown = extra.length ? entries.slice(0, -1) : entries;
+  const widest = Math.max(...shown.map(entry => entry.length)) + 2;
+  const total = shown.reduce((sum, entry) => sum + entry.length + 2, 0);
+  if (widest * 3 + indent >= LINE || (total / widest <= 5 && widest > 8)) return entries;
+  const typical = Math.max(widest - 3 - Math.sqrt(widest - total / entries.length), 1);
+  const count = Math.min(Math.round(Math.sqrt(2.5 * typical * shown.length) / typical), Math.floor((LINE - indent) / widest), 12, 15);
+  if (count <= 1) return entries;
+  const widths = Array.from({ length: count }, (_, column) => Math.max(...shown.filter((_, at) => at % count === column).map(entry => entry.length)) + 2);
+  const isNumeric = shown.every((_, at) => typeof value[at] === "number" || typeof value[at] === "bigint");
+  const rows = [];
+  for (let at = 0; at < shown.length; at += count) {
+    const row = shown.slice(at, at + count);
+    rows.push(row.map((entry, column) => {
+      const isLast = column === row.length - 1;
+      if (isNumeric) return isLast ? entry.padStart(widths[column] - 2) : `${entry}, `.padStart(widths[column]);
+      return isLast ? entry : `${entry}, `.padEnd(widths[column]);
+    }).join(""));
   }
-  return [...entries, ...extra];
+  return [...rows, ...extra];
 }
 
-function join({ base, before, open, close, entries }, state) {
+function join({ base, before, open, close, entries, list }, state) {
   if (entries.length === 0) return base || `${before}${open}${close}`;
   const prefix = base ? `${base} ${open}` : before + open;
-  let rows = entries;
-  if (state.compact && open === "[" && entries.length > 6 && entries.every(entry => !entry.includes("\n"))) rows = columns([...entries]);
-  const start = rows.length + prefix.length + state.indent;
-  const isLeaf = state.deepest - state.depth < 3;
-  if (rows === entries || rows.length === entries.length) {
-    const total = entries.reduce((sum, entry) => sum + entry.length, 0) + start;
-    if (isLeaf && total + entries.length <= WIDTH + 4 && !entries.some(entry => entry.includes("\n")) && !base.includes("\n")) {
-      return `${prefix} ${entries.join(", ")} ${close}`;
-    }
+  const rows = list && entries.length > 6 ? columns(entries, list, state.indent) : entries;
+  if (rows === entries && state.latest - state.depth < 3 && !base.includes("\n")) {
+    const one = entries.join(", ");
+    const size = entries.reduce((sum, entry) => sum + entry.length, 2 * entries.length + state.indent + prefix.length + 10);
+    if (size <= LINE && !one.includes("\n")) return `${prefix} ${one} ${close}`;
   }
-  const pad = "\n" + " ".repeat(state.indent + 2);
-  return `${prefix}${pad}${rows.join("," + pad)}\n${" ".repeat(state.indent)}${close}`;
+  const pad = "\n" + " ".repeat(state.indent);
+  return `${prefix}${pad}  ${rows.join(`,${pad}  `)}${pad}${close}`;
 }
 
 function format(value, state) {
   if (!isObject(value)) return primitive(value);
-  const kind = native.parts(value)?.[0];
+  const kind = native.parts(value)?.[0] ?? (isInstance(value, DOMException) ? "Error" : undefined);
   if (kind === "Proxy") return format(native.parts(value)[1], state);
   const custom = value[inspectCustom];
   if (typeof custom === "function" && custom !== inspect) {
@@ -253,15 +241,15 @@ function format(value, state) {
   }
   if (state.depth > state.most) {
     const name = constructorName(value);
+    if (kind === undefined && (name === "Array" || name === "Object") && Object.keys(value).length === 0) return isArray(value) ? "[]" : "{}";
     return isArray(value) ? "[Array]" : `[${name ?? "Object: null prototype"}]`;
   }
   const here = state.depth, indent = state.indent;
   state.seen.push(value);
   state.depth++;
   state.indent += 2;
-  state.deepest = Math.max(state.deepest, here);
-  const outer = state.deepest;
-  state.deepest = here;
+  const before = state.latest;
+  state.latest = here;
   let made;
   try {
     made = parts(value, kind, state);
@@ -270,8 +258,9 @@ function format(value, state) {
     state.depth = here;
     state.indent = indent;
   }
+  // The depth of what was shown last, which empty objects do not count for.
+  if (made.entries.length === 0) state.latest = before;
   let text = join(made, state);
-  state.deepest = Math.max(state.deepest, outer);
   if (state.circular.has(value)) text = `<ref *1> ${text}`;
   return text;
 }
@@ -279,7 +268,7 @@ function format(value, state) {
 function inspect(value, options, ...older) {
   const depth = typeof options === "object" && options !== null ? options.depth : older[0];
   const most = depth === null || depth === Infinity ? 1000 : depth ?? 2;
-  return format(value, { most, depth: 0, indent: 0, deepest: 0, seen: [], circular: new Set(), compact: true });
+  return format(value, { most, depth: 0, indent: 0, latest: 0, seen: [], circular: new Set() });
 }
 inspect.custom = inspectCustom;
 

@@ -58,14 +58,17 @@ function argumentsOf(name, args) {
 let waiting = [];
 const BATCH_MOST = 1000;
 function callTool(name, args) {
+  const { stack } = new Error();
   return new Promise((resolve, reject) => {
-    waiting.push({ call: { tool: name, args: toWire(args) }, resolve, reject });
+    waiting.push({ call: { tool: name, args: toWire(args) }, stack, resolve, reject });
     native.waitForTools();
   });
 }
+// An error shows where the tool was called, not where its answer was read.
+const refuse = (one, error) => one.reject(define(error, "stack", one.stack));
 const settle = (one, told) => {
   if (told.ok) one.resolve(fromWire(told.value));
-  else one.reject(new ToolError(told.error?.kind ?? "protocol", told.error?.message ?? "the host gave no reason"));
+  else refuse(one, new ToolError(told.error?.kind ?? "protocol", told.error?.message ?? "the host gave no reason"));
 };
 hooks.callTools = () => {
   const all = waiting;
@@ -76,7 +79,7 @@ hooks.callTools = () => {
       if (some.length === 1) some[0].resolve(fromWire(ask(1, { op: "call", ...some[0].call }).value));
       else ask(2, { op: "batch", calls: some.map(one => one.call) }).results.forEach((told, index) => settle(some[index], told));
     } catch (error) {
-      for (const one of some) one.reject(error);
+      for (const one of some) refuse(one, some.length === 1 ? error : new ToolError(error.kind, error.message));
     }
   }
   return all.length > 0;

@@ -204,7 +204,7 @@ static Ran run_program(const Program *program, bool is_turn)
         if (!is_module && !awaits)
             return (Ran){ VALUE, value };
         JS_FreeValue(context, value);
-        JS_ThrowInternalError(context, "the program awaits a promise that nothing will settle");
+        JS_ThrowPlainError(context, "the program awaits a promise that nothing will settle");
         return raised(JS_GetException(context));
     }
     JS_FreeValue(context, value);
