@@ -40,6 +40,7 @@ const BUILTIN: &[Builtin] = &[
         "shim/output.c",
         "shim/shim.h",
         "shim/text.c",
+        "shim/timers.c",
         "shim/turn.c",
         "lib/start.js",
         "lib/inspect.js",

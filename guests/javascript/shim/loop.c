@@ -12,19 +12,6 @@ bool exit_requested;
 int32_t exit_code;
 static bool tools_waiting;
 
-typedef struct Timer {
-    struct Timer *next;
-    int32_t id;
-    double due, every; /* milliseconds; `every` < 0: once */
-    bool keeps;        /* the program waits for it */
-    JSValue callback;
-    int argc;
-    JSValue argv[];
-} Timer;
-
-static Timer *timers; /* by due time, then by age */
-static int32_t last_id;
-
 /* Rejections that nothing handles yet. */
 typedef struct Rejection {
     struct Rejection *next;
@@ -42,35 +29,6 @@ static double now(void)
     return (double)time.tv_sec * 1e3 + (double)time.tv_nsec / 1e6;
 }
 
-static void free_timer(Timer *timer)
-{
-    JS_FreeValue(context, timer->callback);
-    for (int i = 0; i < timer->argc; i++)
-        JS_FreeValue(context, timer->argv[i]);
-    free(timer);
-}
-
-static void insert(Timer *timer)
-{
-    Timer **at = &timers;
-    while (*at && (*at)->due <= timer->due)
-        at = &(*at)->next;
-    timer->next = *at;
-    *at = timer;
-}
-
-static Timer *take(int32_t id)
-{
-    for (Timer **at = &timers; *at; at = &(*at)->next) {
-        Timer *timer = *at;
-        if (timer->id == id) {
-            *at = timer->next;
-            return timer;
-        }
-    }
-    return NULL;
-}
-
 /* addTimer(callback, delay, repeats, ...arguments) -> id */
 static JSValue add_timer(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv)
 {
@@ -84,48 +42,44 @@ static JSValue add_timer(JSContext *ctx, JSValueConst this_val, int argc, JSValu
         return JS_ThrowOutOfMemory(ctx);
     /* As elsewhere, except that `setImmediate`, which asks for -1, comes before what waits. */
     delay = delay == -1 ? 0 : delay >= 1 && delay <= 2147483647 ? delay : 1;
-    last_id = last_id == INT32_MAX ? 1 : last_id + 1;
-    *timer = (Timer){ .id = last_id, .due = now() + delay, .every = repeats ? delay : -1, .keeps = true, .argc = extra };
+    *timer = (Timer){ .due = now() + delay, .every = repeats ? delay : -1, .keeps = true, .argc = extra };
+    if (!timers_add(timer)) {
+        free(timer);
+        return JS_ThrowOutOfMemory(ctx);
+    }
     timer->callback = JS_DupValue(ctx, argv[0]);
     for (int i = 0; i < extra; i++)
         timer->argv[i] = JS_DupValue(ctx, argv[3 + i]);
-    insert(timer);
     return JS_NewInt32(ctx, timer->id);
+}
+
+static Timer *timer_of(JSContext *ctx, int argc, JSValueConst *argv)
+{
+    int32_t id;
+    return argc > 0 && !JS_ToInt32(ctx, &id, argv[0]) ? timers_find(id) : NULL;
 }
 
 static JSValue clear_timer(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv)
 {
-    int32_t id;
-    if (argc < 1 || JS_ToInt32(ctx, &id, argv[0]))
-        return JS_EXCEPTION;
-    Timer *timer = take(id);
+    Timer *timer = timer_of(ctx, argc, argv);
     if (timer)
-        free_timer(timer);
+        timers_remove(timer);
     return JS_UNDEFINED;
 }
 
 /* keepTimer(id, keeps) */
 static JSValue keep_timer(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv)
 {
-    int32_t id;
-    if (argc < 2 || JS_ToInt32(ctx, &id, argv[0]))
-        return JS_EXCEPTION;
-    for (Timer *timer = timers; timer; timer = timer->next)
-        if (timer->id == id)
-            timer->keeps = JS_ToBool(ctx, argv[1]);
+    Timer *timer = timer_of(ctx, argc, argv);
+    if (timer && argc > 1)
+        timers_keep(timer, JS_ToBool(ctx, argv[1]));
     return JS_UNDEFINED;
 }
 
 /* hasTimer(id) */
 static JSValue has_timer(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv)
 {
-    int32_t id;
-    if (argc < 1 || JS_ToInt32(ctx, &id, argv[0]))
-        return JS_EXCEPTION;
-    for (Timer *timer = timers; timer; timer = timer->next)
-        if (timer->id == id)
-            return JS_TRUE;
-    return JS_FALSE;
+    return JS_NewBool(ctx, timer_of(ctx, argc, argv) != NULL);
 }
 
 static void keep_error(JSValue error)
@@ -193,11 +147,8 @@ void loop_begin(void)
 
 void loop_clear(void)
 {
-    while (timers) {
-        Timer *timer = timers;
-        timers = timer->next;
-        free_timer(timer);
-    }
+    for (Timer *timer; (timer = timers_next());)
+        timers_remove(timer);
     while (rejections) {
         Rejection *rejection = rejections;
         rejections = rejection->next;
@@ -239,14 +190,6 @@ static int call_tools(void)
     return any;
 }
 
-static bool is_kept(void)
-{
-    for (Timer *timer = timers; timer; timer = timer->next)
-        if (timer->keeps)
-            return true;
-    return false;
-}
-
 static void wait_until(double due)
 {
     double left = due - now();
@@ -261,20 +204,17 @@ static void wait_until(double due)
 /* Runs the next timer. Its time has come once the wait is over, even if the clock stands still. */
 static LoopEnd run_timer(void)
 {
-    Timer *timer = timers;
+    Timer *timer = timers_next();
     wait_until(timer->due);
-    timers = timer->next;
-    if (timer->every >= 0) {
-        timer->due = (timer->due > now() ? timer->due : now()) + timer->every;
-        insert(timer);
-    }
     JSValue callback = JS_DupValue(context, timer->callback);
     JSValue *argv = timer->argc ? malloc(sizeof(JSValue) * (size_t)timer->argc) : NULL;
     int argc = argv ? timer->argc : 0;
     for (int i = 0; i < argc; i++)
         argv[i] = JS_DupValue(context, timer->argv[i]);
-    if (timer->every < 0)
-        free_timer(timer);
+    if (timer->every >= 0)
+        timers_move(timer, (timer->due > now() ? timer->due : now()) + timer->every);
+    else
+        timers_remove(timer);
     JSValue result = JS_Call(context, callback, JS_UNDEFINED, argc, (JSValueConst *)argv);
     JS_FreeValue(context, callback);
     for (int i = 0; i < argc; i++)
@@ -309,7 +249,7 @@ LoopEnd loop_run(void)
             }
             continue;
         }
-        if (!timers || !is_kept())
+        if (timers_kept == 0)
             return LOOP_DONE;
         end = run_timer();
         if (end != LOOP_DONE)

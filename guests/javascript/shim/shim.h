@@ -35,7 +35,27 @@ void text_free(Text *text);
 void output_write(int fd, const char *bytes, size_t len);
 void output_flush(void);
 
-/* loop.c: timers, and what waits for the program to pause. */
+/* timers.c */
+typedef struct Timer {
+    struct Timer *chain;
+    size_t place;
+    uint64_t age;
+    int32_t id;
+    double due, every; /* milliseconds; `every` < 0: once */
+    bool keeps;        /* the program waits for it */
+    JSValue callback;
+    int argc;
+    JSValue argv[];
+} Timer;
+bool timers_add(Timer *timer);
+void timers_move(Timer *timer, double due);
+void timers_remove(Timer *timer);
+void timers_keep(Timer *timer, bool keeps);
+Timer *timers_find(int32_t id);
+Timer *timers_next(void);
+extern size_t timers_kept;
+
+/* loop.c: what waits for the program to pause. */
 typedef enum { LOOP_DONE, LOOP_RAISED, LOOP_EXIT } LoopEnd;
 LoopEnd loop_run(void);
 void loop_clear(void);

@@ -1,6 +1,6 @@
 /* Turns: reading a request, running its program, and answering. ../README.md has the protocol. */
 #include "shim.h"
-#include <math.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,9 +29,55 @@ static size_t result_bytes = RESULT_BYTES;
 static void *reserve;
 static Text answer;
 
+/* Memory for QuickJS, which may be refused: `memory_refused` says that it was. */
+static bool memory_refused;
+
+static void *noted(void *got)
+{
+    memory_refused |= got == NULL;
+    return got;
+}
+
+static void *js_zeroed(void *opaque, size_t number, size_t size)
+{
+    return noted(calloc(number, size));
+}
+
+static void *js_memory(void *opaque, size_t size)
+{
+    return noted(malloc(size));
+}
+
+static void js_give_back(void *opaque, void *at)
+{
+    free(at);
+}
+
+static void *js_resized(void *opaque, void *at, size_t size)
+{
+    if (size == 0) {
+        free(at);
+        return NULL;
+    }
+    return noted(realloc(at, size));
+}
+
+static size_t js_size(const void *at)
+{
+    return malloc_usable_size((void *)at);
+}
+
+static const JSMallocFunctions MEMORY = {
+    .js_calloc = js_zeroed,
+    .js_malloc = js_memory,
+    .js_free = js_give_back,
+    .js_realloc = js_resized,
+    .js_malloc_usable_size = js_size,
+};
+
 __attribute__((constructor)) static void start(void)
 {
-    runtime = JS_NewRuntime();
+    runtime = JS_NewRuntime2(&MEMORY, NULL);
     context = JS_NewContext(runtime);
     JS_SetMaxStackSize(runtime, STACK_BYTES - STACK_MARGIN);
     JSValue native = JS_NewObject(context);
@@ -245,6 +291,15 @@ static JSValue item(JSValueConst list, uint32_t index)
     return JS_GetPropertyUint32(context, list, index);
 }
 
+/* When memory is out, QuickJS throws null. */
+static void put_out_of_memory(void)
+{
+    static const char TEXT[] = "Uncaught InternalError: out of memory\n";
+    text_puts(&answer, "{\"raised\":{\"type\":\"InternalError\",\"message\":\"out of memory\","
+                       "\"traceback\":\"InternalError: out of memory\"}}");
+    output_write(2, TEXT, sizeof TEXT - 1);
+}
+
 static JSValue describe(JSValueConst error, const Program *program)
 {
     JSValue argv[] = {
@@ -269,6 +324,11 @@ static void put_raised(JSValueConst error, const Program *program)
         JS_FreeValue(context, JS_GetException(context));
         JS_RunGC(runtime);
         described = describe(error, program);
+    }
+    if (memory_refused && (JS_IsNull(error) || JS_IsException(described))) {
+        JS_FreeValue(context, JS_IsException(described) ? JS_GetException(context) : described);
+        put_out_of_memory();
+        return;
     }
     text_puts(&answer, "{\"raised\":{\"type\":");
     if (JS_IsException(described)) {
@@ -450,6 +510,7 @@ uint8_t *turn_answer(char *request, size_t len)
         good = read_head(head, (size_t)(end - head), name, sizeof name, &named);
     }
     loop_begin();
+    memory_refused = false;
     Program program = { name, "", 0 };
     Ran ran;
     if (good) {
@@ -471,6 +532,7 @@ int turn_plain(const char *source, size_t len)
     JS_UpdateStackTop(runtime);
     begin_answer();
     loop_begin();
+    memory_refused = false;
     snprintf(name, sizeof name, "<turn %u>", ++turns);
     Program program = { name, source, len };
     Ran ran = run_program(&program, true);
