@@ -73,6 +73,7 @@ fn measure(effort: Effort) -> Result<Results, Failure> {
     progress("fresh and live turns");
     forks::print(&guests, effort, &mut results)?;
     forks::pandas(&guests, effort, &mut results)?;
+    forks::javascript(&guests, effort, &mut results)?;
     progress("the size of the image");
     forks::image_size(&guests, effort, &mut results)?;
     progress("forks of sessions");

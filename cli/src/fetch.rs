@@ -63,7 +63,13 @@ pub(crate) fn source_at(cache: &CacheDir, recipe: &Recipe, path: &Path, say: Say
 }
 
 /// What a recipe compiles is built from the fetched source, and that is not, from itself.
-fn finished(cache: &CacheDir, recipe: &Recipe, unpacked: PathBuf, again: bool, say: Say<'_>) -> Result<PathBuf, Failure> {
+fn finished(
+    cache: &CacheDir,
+    recipe: &Recipe,
+    unpacked: PathBuf,
+    again: bool,
+    say: Say<'_>,
+) -> Result<PathBuf, Failure> {
     let Some(compile) = recipe.compile() else { return Ok(unpacked) };
     let Compiler { registry, package, version, .. } = &compile.compiler;
     if registry != "pypi" {
@@ -78,7 +84,8 @@ fn finished(cache: &CacheDir, recipe: &Recipe, unpacked: PathBuf, again: bool, s
     let hashes: String = compile.compiler.sha256.iter().map(|digest| format!(" --hash=sha256:{digest}")).collect();
     let by_hand = format!("fetch {package} {version} into a folder that `PIP_FIND_LINKS` names.");
     let requirement = format!("{package}=={version}{hashes}");
-    let compiler = into_cache(cache, &format!("{package}-{version}"), false, |folder| pip(folder, &requirement, &by_hand))?;
+    let compiler =
+        into_cache(cache, &format!("{package}-{version}"), false, |folder| pip(folder, &requirement, &by_hand))?;
     say(&format!("compile {}", recipe.module().0));
     into_cache(cache, &name, true, |folder| compile::compile(folder, recipe, compile, &unpacked, &compiler))
 }

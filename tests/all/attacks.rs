@@ -83,7 +83,8 @@ struct Case {
 fn cases() -> Vec<(PathBuf, Case)> {
     let attacks = places::shared("attacks");
     let read = |index: &Path| -> Vec<Case> { serde_json::from_str(&fs::read_to_string(index).unwrap()).unwrap() };
-    let scripts = read(&attacks.join("index.json")).into_iter().filter(|case| ["py", "js"].contains(&case.lang.as_str()));
+    let scripts =
+        read(&attacks.join("index.json")).into_iter().filter(|case| ["py", "js"].contains(&case.lang.as_str()));
     let modules = read(&attacks.join("wat/index.json"));
     scripts.chain(modules).map(|case| (attacks.join(&case.file), case)).collect()
 }
@@ -102,7 +103,13 @@ fn the_public_abuse_cases_leave_nothing_behind_in_one_long_lived_process() {
 
         // What the first guests set up for the process stays: both kinds, a limit and a trap.
         let attacks = places::shared("attacks");
-        for warm in ["control/control.py", "control/control.js", "control/control.wat", "wat/clock_flood.wat", "wat/oob_load.wat"] {
+        for warm in [
+            "control/control.py",
+            "control/control.js",
+            "control/control.wat",
+            "wat/clock_flood.wat",
+            "wat/oob_load.wat",
+        ] {
             let outcome = attack(&attacks.join(warm), 500);
             assert!(!warm.starts_with("control") || outcome.unwrap().stdout_text().contains("CONTROL 42"));
         }

@@ -72,16 +72,23 @@ fn what_a_turn_declares_stays_and_may_be_declared_again() {
 fn modules_come_from_mounts_and_from_nowhere_else() {
     let root = folders::with_files(&[
         ("lib/main.mjs", "import { twice } from './deep/util.mjs'; export default twice(21); export { twice };"),
-        ("lib/deep/util.mjs", "import data from '../data.json' with { type: 'json' }; export const twice = x => x * data.factor;"),
+        (
+            "lib/deep/util.mjs",
+            "import data from '../data.json' with { type: 'json' }; export const twice = x => x * data.factor;",
+        ),
         ("lib/data.json", "{\"factor\": 2}"),
         ("lib/bad.mjs", "export const x = 1;\nexport const y = = 2;\n"),
         ("secret.mjs", "export default 'secret'"),
     ]);
     let mount = Mount::host(root.path().join("lib"), "/lib", Access::ReadOnly).unwrap();
     let mut sandbox = guests::sandbox(guests::javascript(), Policy::new().mount(mount), Limits::new());
-    assert_eq!(value(&mut sandbox, "import answer, { twice } from '/lib/main.mjs'\n[answer, twice(4)]"), serde_json::json!([42, 8]));
+    assert_eq!(
+        value(&mut sandbox, "import answer, { twice } from '/lib/main.mjs'\n[answer, twice(4)]"),
+        serde_json::json!([42, 8])
+    );
     assert_eq!(value(&mut sandbox, "twice(answer)"), 84, "what was imported stays");
-    let outcome = sandbox.run(Program::code("import x from '/lib/main.mjs'; export {}; console.log(x)").named("run.mjs"));
+    let outcome =
+        sandbox.run(Program::code("import x from '/lib/main.mjs'; export {}; console.log(x)").named("run.mjs"));
     assert_eq!(outcome.unwrap().stdout_text(), "42\n");
     let (kind, _, traceback) = raised(&mut sandbox, "await import('/lib/bad.mjs')");
     assert_eq!(kind, "SyntaxError");
@@ -95,11 +102,15 @@ fn modules_come_from_mounts_and_from_nowhere_else() {
 #[test]
 fn errors_are_those_of_the_program_in_its_own_lines() {
     let mut sandbox = sandbox();
-    let program = Program::code("\nfunction inner() {\n  throw new RangeError('too far');\n}\ninner();").named("task.js");
+    let program =
+        Program::code("\nfunction inner() {\n  throw new RangeError('too far');\n}\ninner();").named("task.js");
     let outcome = sandbox.run(program).unwrap();
     let Status::Raised { r#type, message, traceback } = &outcome.status else { panic!("{:?}", outcome.status) };
     assert_eq!((r#type.as_str(), message.as_str()), ("RangeError", "too far"));
-    assert!(traceback.contains("at inner (/program/task.js:3:") && traceback.contains("/program/task.js:5:"), "{traceback}");
+    assert!(
+        traceback.contains("at inner (/program/task.js:3:") && traceback.contains("/program/task.js:5:"),
+        "{traceback}"
+    );
     assert!(!traceback.contains("sandcell"), "{traceback}");
     assert_eq!(outcome.stderr_text(), format!("Uncaught {traceback}\n"));
     let (kind, _, traceback) = raised(&mut sandbox, "let ok = 1;\nlet = = 2;");

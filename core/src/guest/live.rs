@@ -1,7 +1,7 @@
 //! A live reactor: one instance that answers turn after turn.
 
-use super::{cpython, exported};
 use super::{Driver, GlobalValue, Reactor, Warm};
+use super::{cpython, exported};
 use crate::error::{Error, Result};
 use crate::memory::{SlotPool, Watch};
 use crate::store::{self, State};

@@ -1,9 +1,9 @@
 //! Recipes: what an image is made from, as data.
 
+use super::compile::Compile;
 use super::name;
 use crate::engine::{Digest, Hasher};
 use crate::error::{Error, Result};
-use super::compile::Compile;
 use crate::guest::{CPYTHON_EXPORTS, EXPORTED_EXPORTS};
 use crate::policy::GuestPath;
 use serde::Deserialize;
@@ -32,12 +32,15 @@ const BUILTIN: &[Builtin] = &[
     builtin!(
         "javascript",
         "shim/abi.c",
+        "shim/answer.c",
         "shim/engine.c",
         "shim/files.c",
         "shim/loop.c",
+        "shim/memory.c",
         "shim/modules.c",
         "shim/native.c",
         "shim/output.c",
+        "shim/program.c",
         "shim/shim.h",
         "shim/text.c",
         "shim/timers.c",

@@ -180,9 +180,7 @@ static LoopEnd run_jobs(void)
 /* Gives the tools what was asked of them since the last time; 1: there was something. */
 static int call_tools(void)
 {
-    JSValue flush = JS_GetPropertyStr(context, hooks, "callTools");
-    JSValue called = JS_Call(context, flush, JS_UNDEFINED, 0, NULL);
-    JS_FreeValue(context, flush);
+    JSValue called = hook("callTools", 0, NULL);
     if (JS_IsException(called))
         return -1;
     int any = JS_ToBool(context, called);

@@ -3,14 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static JSValue call_hook(JSContext *ctx, const char *name, int argc, JSValueConst *argv)
-{
-    JSValue hook = JS_GetPropertyStr(ctx, hooks, name);
-    JSValue result = JS_Call(ctx, hook, JS_UNDEFINED, argc, argv);
-    JS_FreeValue(ctx, hook);
-    return result;
-}
-
 static char *copy(JSContext *ctx, const char *text)
 {
     size_t len = strlen(text) + 1;
@@ -23,7 +15,7 @@ static char *copy(JSContext *ctx, const char *text)
 static char *normalize(JSContext *ctx, const char *base, const char *name, JSValueConst attributes, void *opaque)
 {
     JSValue argv[] = { JS_NewString(ctx, base), JS_NewString(ctx, name), JS_DupValue(ctx, attributes) };
-    JSValue resolved = call_hook(ctx, "resolve", 3, (JSValueConst *)argv);
+    JSValue resolved = hook("resolve", 3, (JSValueConst *)argv);
     for (int i = 0; i < 3; i++)
         JS_FreeValue(ctx, argv[i]);
     const char *text = JS_IsException(resolved) ? NULL : JS_ToCString(ctx, resolved);
@@ -116,7 +108,7 @@ static int set_meta(JSContext *ctx, JSModuleDef *module, const char *name)
     if (JS_IsException(meta))
         return -1;
     JSValue argv[] = { meta, JS_NewString(ctx, name) };
-    JSValue result = call_hook(ctx, "describeModule", 2, (JSValueConst *)argv);
+    JSValue result = hook("describeModule", 2, (JSValueConst *)argv);
     JS_FreeValue(ctx, argv[1]);
     JS_FreeValue(ctx, meta);
     bool failed = JS_IsException(result);
@@ -153,7 +145,7 @@ static JSModuleDef *load_source(JSContext *ctx, const char *name, const char *so
 static JSModuleDef *load(JSContext *ctx, const char *name, void *opaque, JSValueConst attributes)
 {
     JSValue argv[] = { JS_NewString(ctx, name), JS_DupValue(ctx, attributes) };
-    JSValue loaded = call_hook(ctx, "load", 2, (JSValueConst *)argv);
+    JSValue loaded = hook("load", 2, (JSValueConst *)argv);
     JS_FreeValue(ctx, argv[0]);
     JS_FreeValue(ctx, argv[1]);
     if (JS_IsException(loaded))

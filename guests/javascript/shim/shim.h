@@ -77,11 +77,38 @@ char *files_read(const char *path, size_t *len);
 void native_install(JSContext *ctx, JSValue native);
 void native_seed(JSContext *ctx);
 
+/* memory.c */
+extern const JSMallocFunctions MEMORY;
+extern bool memory_refused;
+void memory_use_reserve(void);
+void memory_keep_reserve(void);
+
+/* program.c */
+typedef struct {
+    const char *name, *source;
+    size_t len;
+} Program;
+/* What ran: its value, or what nothing caught. */
+typedef struct {
+    enum { VALUE, RAISED, EXITED } kind;
+    JSValue value;
+} Ran;
+Ran program_run(const Program *program, bool is_turn);
+Ran program_raised(JSValue error);
+bool program_is_syntax_error(JSValueConst error);
+
+/* answer.c */
+extern size_t answer_bytes;
+void answer_begin(void);
+void answer_put(Ran ran, const Program *program);
+uint8_t *answer_finish(void);
+
 /* abi.c: memory that `host_alloc` gave. */
 void abi_release(void *allocated);
 
 /* turn.c */
 uint8_t *turn_answer(char *request, size_t len);
+JSValue hook(const char *name, int argc, JSValueConst *argv);
 int turn_plain(const char *source, size_t len);
 void turn_finish(void);
 void turn_freeze(void);
