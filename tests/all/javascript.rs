@@ -93,7 +93,7 @@ fn modules_come_from_mounts_and_from_nowhere_else() {
     let (kind, _, traceback) = raised(&mut sandbox, "await import('/lib/bad.mjs')");
     assert_eq!(kind, "SyntaxError");
     assert!(traceback.starts_with("/lib/bad.mjs:2\nexport const y = = 2;\n                 ^\n"), "{traceback}");
-    for outside in ["/lib/../secret.mjs", "/secret.mjs", "https://example.com/x.mjs", "std", "os", "/etc/passwd"] {
+    for outside in ["/lib/../secret.mjs", "/secret.mjs", "https://example.com/x.mjs", "std", "/etc/passwd"] {
         let (_, message, _) = raised(&mut sandbox, &format!("await import('{outside}')"));
         assert!(message.contains("Cannot find") || message.contains("cannot be imported"), "{outside}: {message}");
     }
@@ -127,19 +127,20 @@ fn memory_that_runs_out_is_an_error_of_the_program_and_the_session_goes_on() {
     let limits = Limits::new().with(LimitKey::MemoryBytes, 32 << 20).unwrap();
     let mut sandbox = guests::sandbox(guests::javascript(), Policy::new(), limits);
     for code in [
-        "const all = []; for (;;) all.push(new Array(1000).fill(all.length))",
-        "let s = 'x'; for (;;) s += s",
+        "{ const all = []; for (;;) all.push(new Array(1000).fill(all.length)) }",
+        "{ let s = 'x'; for (;;) s += s }",
         "new Uint8Array(1 << 30)",
         "'x'.repeat(1 << 29)",
-        "let big = 2n; for (;;) big *= big",
-        "const m = new Map(); for (let i = 0; ; i++) m.set(i, {i})",
-        "const kept = []; for (;;) kept.push(() => kept)",
+        "{ let big = 2n; for (;;) big *= big }",
+        "{ const m = new Map(); for (let i = 0; ; i++) m.set(i, {i}) }",
+        "{ const kept = []; for (;;) kept.push(() => kept) }",
+        "for (;;) setTimeout(() => {}, 1e6)",
+        "for (;;) Promise.reject(1)",
     ] {
         let (kind, message, _) = raised(&mut sandbox, code);
         assert!(["InternalError", "RangeError"].contains(&kind.as_str()), "{code}: {kind}: {message}");
-        value(&mut sandbox, "globalThis.all = s = big = m = kept = undefined; 1");
+        assert_eq!(value(&mut sandbox, "[1, 2, 3].map(x => x * 2)"), serde_json::json!([2, 4, 6]), "{code}");
     }
-    assert_eq!(value(&mut sandbox, "const small = [1, 2, 3].map(x => x * 2); small"), serde_json::json!([2, 4, 6]));
 }
 
 #[test]

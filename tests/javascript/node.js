@@ -83,3 +83,11 @@ test("the process is small", () => {
   throws(Error, () => require("http"));
   throws(Error, () => require("./nothing"));
 });
+test("hashes", async () => {
+  const { createHash, createHmac } = require("crypto");
+  const hex = (name, text) => createHash(name).update(text).digest("hex");
+  alike([hex("md5", "Hello world"), hex("sha1", "abc"), hex("sha256", ""), hex("sha256", "a".repeat(119)).slice(0, 8), hex("sha224", "abc").slice(0, 8)], ["3e25960a79dbc69b674cd4ec67a72c62", "a9993e364706816aba3e25717850c26c9cd0d89d", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", "31eba51c", "23097d22"]);
+  same(createHmac("sha256", "key").update("The quick brown fox ").update("jumps over the lazy dog").digest("base64"), "97yD9DBThCSxMpjmqm+xQ+9NWaFJRhdZl0edvC0aPNg=");
+  same(Buffer.from(await crypto.subtle.digest("SHA-256", new TextEncoder().encode("abc"))).toString("hex").slice(0, 8), "ba7816bf");
+  throws(Error, () => createHash("nope"));
+});

@@ -13,13 +13,13 @@ EXPORT("host_alloc") void *host_alloc(uint32_t len)
 {
     if (len < sizeof small)
         return small;
-    return len < UINT32_MAX ? malloc((size_t)len + 1) : NULL;
+    return len < UINT32_MAX ? heap_alloc((size_t)len + 1) : NULL;
 }
 
 void abi_release(void *allocated)
 {
     if (allocated != small)
-        free(allocated);
+        heap_free(allocated);
 }
 
 /* Runs a request; the answer is a little-endian length and as many bytes. 0: no memory for it. */

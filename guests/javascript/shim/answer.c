@@ -188,5 +188,7 @@ void answer_put(Ran ran, const Program *program)
             answer.len = before;
     }
     JS_FreeValue(context, ran.value);
+    if (memory_refused)
+        JS_RunGC(runtime);
     memory_keep_reserve();
 }

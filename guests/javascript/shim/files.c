@@ -38,12 +38,12 @@ static char *read_descriptor(int fd, size_t *len)
 {
     struct stat stat;
     size_t cap = fstat(fd, &stat) == 0 && stat.st_size > 0 ? (size_t)stat.st_size + 1 : 4096;
-    char *bytes = malloc(cap);
+    char *bytes = heap_alloc(cap);
     size_t have = 0;
     while (bytes) {
         ssize_t got = read(fd, bytes + have, cap - have - 1);
         if (got < 0) {
-            free(bytes);
+            heap_free(bytes);
             return NULL;
         }
         have += (size_t)got;
@@ -54,9 +54,9 @@ static char *read_descriptor(int fd, size_t *len)
         }
         if (cap - have < 2) {
             cap *= 2;
-            char *larger = realloc(bytes, cap);
+            char *larger = heap_resize(bytes, cap);
             if (!larger)
-                free(bytes);
+                heap_free(bytes);
             bytes = larger;
         }
     }
@@ -80,8 +80,8 @@ char *files_read(const char *path, size_t *len)
 static void *resize(JSRuntime *rt, void *opaque, void *bytes, size_t len)
 {
     if (len > 0)
-        return realloc(bytes, len);
-    free(bytes);
+        return heap_resize(bytes, len);
+    heap_free(bytes);
     return NULL;
 }
 

@@ -37,14 +37,14 @@ static JSValue add_timer(JSContext *ctx, JSValueConst this_val, int argc, JSValu
         return JS_EXCEPTION;
     bool repeats = JS_ToBool(ctx, argv[2]);
     int extra = argc - 3;
-    Timer *timer = malloc(sizeof *timer + sizeof(JSValue) * (size_t)extra);
+    Timer *timer = heap_alloc(sizeof *timer + sizeof(JSValue) * (size_t)extra);
     if (!timer)
         return JS_ThrowOutOfMemory(ctx);
     /* As elsewhere, except that `setImmediate`, which asks for -1, comes before what waits. */
     delay = delay == -1 ? 0 : delay >= 1 && delay <= 2147483647 ? delay : 1;
     *timer = (Timer){ .due = now() + delay, .every = repeats ? delay : -1, .keeps = true, .argc = extra };
     if (!timers_add(timer)) {
-        free(timer);
+        heap_free(timer);
         return JS_ThrowOutOfMemory(ctx);
     }
     timer->callback = JS_DupValue(ctx, argv[0]);
@@ -103,7 +103,7 @@ bool loop_take_error(JSValue *error)
 static void on_rejection(JSContext *ctx, JSValueConst promise, JSValueConst reason, bool handled, void *opaque)
 {
     if (!handled) {
-        Rejection *rejection = malloc(sizeof *rejection);
+        Rejection *rejection = heap_alloc(sizeof *rejection);
         if (!rejection)
             return;
         *rejection = (Rejection){ rejections, JS_DupValue(ctx, promise), JS_DupValue(ctx, reason) };
@@ -116,7 +116,7 @@ static void on_rejection(JSContext *ctx, JSValueConst promise, JSValueConst reas
             *at = rejection->next;
             JS_FreeValue(ctx, rejection->promise);
             JS_FreeValue(ctx, rejection->reason);
-            free(rejection);
+            heap_free(rejection);
             return;
         }
     }
@@ -134,7 +134,7 @@ static bool take_rejection(void)
             JS_FreeValue(context, rejection->reason);
         else
             keep_error(rejection->reason);
-        free(rejection);
+        heap_free(rejection);
     }
     return any;
 }
@@ -154,7 +154,7 @@ void loop_clear(void)
         rejections = rejection->next;
         JS_FreeValue(context, rejection->promise);
         JS_FreeValue(context, rejection->reason);
-        free(rejection);
+        heap_free(rejection);
     }
 }
 
@@ -205,7 +205,7 @@ static LoopEnd run_timer(void)
     Timer *timer = timers_next();
     wait_until(timer->due);
     JSValue callback = JS_DupValue(context, timer->callback);
-    JSValue *argv = timer->argc ? malloc(sizeof(JSValue) * (size_t)timer->argc) : NULL;
+    JSValue *argv = timer->argc ? heap_alloc(sizeof(JSValue) * (size_t)timer->argc) : NULL;
     int argc = argv ? timer->argc : 0;
     for (int i = 0; i < argc; i++)
         argv[i] = JS_DupValue(context, timer->argv[i]);
@@ -217,7 +217,7 @@ static LoopEnd run_timer(void)
     JS_FreeValue(context, callback);
     for (int i = 0; i < argc; i++)
         JS_FreeValue(context, argv[i]);
-    free(argv);
+    heap_free(argv);
     if (!JS_IsException(result)) {
         JS_FreeValue(context, result);
         return exit_requested ? LOOP_EXIT : LOOP_DONE;

@@ -165,13 +165,13 @@ static JSValue latin1(JSContext *ctx, JSValueConst this_val, int argc, JSValueCo
     uint8_t *bytes = argc > 0 ? JS_GetUint8Array(ctx, &len, argv[0]) : NULL;
     if (!bytes)
         return JS_EXCEPTION;
-    uint16_t *wide = malloc(len * 2 + 2);
+    uint16_t *wide = heap_alloc(len * 2 + 2);
     if (!wide)
         return JS_ThrowOutOfMemory(ctx);
     for (size_t i = 0; i < len; i++)
         wide[i] = bytes[i];
     JSValue string = JS_NewStringUTF16(ctx, wide, len);
-    free(wide);
+    heap_free(wide);
     return string;
 }
 

@@ -77,9 +77,17 @@ char *files_read(const char *path, size_t *len);
 void native_install(JSContext *ctx, JSValue native);
 void native_seed(JSContext *ctx);
 
+/* heap.c */
+void *heap_alloc(size_t wanted);
+void *heap_zeroed(size_t number, size_t each);
+void *heap_resize(void *at, size_t wanted);
+void heap_free(void *at);
+size_t heap_size(const void *at);
+/* Some memory was refused since this was last set to false. */
+extern bool memory_refused;
+
 /* memory.c */
 extern const JSMallocFunctions MEMORY;
-extern bool memory_refused;
 void memory_use_reserve(void);
 void memory_keep_reserve(void);
 

@@ -10,7 +10,7 @@ void text_put(Text *text, const char *bytes, size_t len)
         return;
     if (len > text->cap - text->len) {
         size_t cap = (text->len + len) * 2 + 256;
-        char *at = realloc(text->at, cap);
+        char *at = heap_resize(text->at, cap);
         if (!at) {
             text->failed = true;
             return;
@@ -29,7 +29,7 @@ void text_puts(Text *text, const char *string)
 
 void text_free(Text *text)
 {
-    free(text->at);
+    heap_free(text->at);
     *text = (Text){0};
 }
 

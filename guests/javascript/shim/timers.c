@@ -56,11 +56,11 @@ static int32_t next_id(void)
 static bool grow(void)
 {
     size_t larger = room ? room * 2 : 16;
-    Timer **new_heap = realloc(heap, larger * sizeof *heap);
+    Timer **new_heap = heap_resize(heap, larger * sizeof *heap);
     if (!new_heap)
         return false;
     heap = new_heap;
-    Timer **new_table = calloc(larger, sizeof *table);
+    Timer **new_table = heap_zeroed(larger, sizeof *table);
     if (!new_table)
         return false;
     for (size_t i = 0; i < count; i++) {
@@ -68,7 +68,7 @@ static bool grow(void)
         heap[i]->chain = *chain;
         *chain = heap[i];
     }
-    free(table);
+    heap_free(table);
     table = new_table;
     buckets = larger;
     room = larger;
@@ -134,5 +134,5 @@ void timers_remove(Timer *timer)
     JS_FreeValue(context, timer->callback);
     for (int i = 0; i < timer->argc; i++)
         JS_FreeValue(context, timer->argv[i]);
-    free(timer);
+    heap_free(timer);
 }

@@ -158,7 +158,7 @@ void turn_freeze(void)
     }
     answer_begin();
     JS_RunGC(runtime);
-    free(malloc(1 << 20));
+    heap_free(heap_alloc(1 << 20));
     JS_SetGCThreshold(runtime, 4 << 20);
     turns = 0;
 }
