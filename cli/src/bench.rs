@@ -76,10 +76,11 @@ struct Part {
 
 /// In the order in which they run: memory first, before anything has left some behind that can be used
 /// again.
-const PARTS: [Part; 14] = [
+const PARTS: [Part; 15] = [
     Part { name: "memory", what: "memory of idle sessions", run: |_, _, results| memory::idle_sessions(results) },
     Part { name: "print", what: "fresh and live turns", run: forks::print },
     Part { name: "pandas", what: "fresh and live turns with pandas", run: forks::pandas },
+    Part { name: "javascript", what: "fresh and live turns of JavaScript", run: forks::javascript },
     Part { name: "image-size", what: "the size of the image", run: forks::image_size },
     Part { name: "sessions", what: "forks of sessions", run: forks::session },
     Part { name: "snapshots", what: "snapshots", run: snapshots::to_bytes },

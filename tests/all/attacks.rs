@@ -28,7 +28,7 @@ command = [SANDCELL, "run", "--json",
     "--mount", host("--dir") + ":/data:rw", "--mount", host("--ro") + ":/ro:ro",
     "--limit", "deadline_ms=%d" % (float(options["--timeout"]) * 1000),
     "--limit", "memory_bytes=" + options["--memory"]]
-command += ["--wasm", file] if kind == "wasm" else [file]
+command += {"wasm": ["--wasm", file], "js": ["--image", "javascript", file], "py": [file]}[kind]
 ran = subprocess.run(command, capture_output=True)
 sys.stderr.buffer.write(ran.stderr)
 if ran.returncode < 0:
@@ -59,7 +59,7 @@ fn the_public_abuse_cases_do_no_harm_through_the_command_line() {
     let report = folder.path().join("report.json");
     let ran = Command::new("python3")
         .arg(places::shared("attacks/run.py"))
-        .args(["--kind", "py,wasm", "--json"])
+        .args(["--kind", "py,js,wasm", "--json"])
         .arg(&report)
         .arg("--adapter")
         .arg(&adapter)
@@ -68,7 +68,7 @@ fn the_public_abuse_cases_do_no_harm_through_the_command_line() {
     let printed = String::from_utf8_lossy(&ran.stdout);
     assert!(ran.status.success(), "{printed}\n{}", String::from_utf8_lossy(&ran.stderr));
     let results: Vec<serde_json::Value> = serde_json::from_str(&fs::read_to_string(report).unwrap()).unwrap();
-    assert!(results.len() >= cases().len() && cases().len() > 70, "{printed}");
+    assert!(results.len() >= cases().len() && cases().len() > 100, "{printed}");
 }
 
 #[derive(Deserialize)]
@@ -79,11 +79,12 @@ struct Case {
     expect: Vec<String>,
 }
 
-/// The Python and wasm cases with their files.
+/// All cases with their files.
 fn cases() -> Vec<(PathBuf, Case)> {
     let attacks = places::shared("attacks");
     let read = |index: &Path| -> Vec<Case> { serde_json::from_str(&fs::read_to_string(index).unwrap()).unwrap() };
-    let scripts = read(&attacks.join("index.json")).into_iter().filter(|case| case.lang == "py");
+    let scripts =
+        read(&attacks.join("index.json")).into_iter().filter(|case| ["py", "js"].contains(&case.lang.as_str()));
     let modules = read(&attacks.join("wat/index.json"));
     scripts.chain(modules).map(|case| (attacks.join(&case.file), case)).collect()
 }
@@ -102,7 +103,13 @@ fn the_public_abuse_cases_leave_nothing_behind_in_one_long_lived_process() {
 
         // What the first guests set up for the process stays: both kinds, a limit and a trap.
         let attacks = places::shared("attacks");
-        for warm in ["control/control.py", "control/control.wat", "wat/clock_flood.wat", "wat/oob_load.wat"] {
+        for warm in [
+            "control/control.py",
+            "control/control.js",
+            "control/control.wat",
+            "wat/clock_flood.wat",
+            "wat/oob_load.wat",
+        ] {
             let outcome = attack(&attacks.join(warm), 500);
             assert!(!warm.starts_with("control") || outcome.unwrap().stdout_text().contains("CONTROL 42"));
         }
@@ -170,9 +177,11 @@ fn attack(path: &Path, deadline_ms: u64) -> Result<Outcome, Error> {
     let limits = guests::limits(&[("deadline_ms", deadline_ms), ("memory_bytes", 256 << 20)]);
     let name = path.file_name().unwrap().to_str().unwrap();
     let bytes = fs::read(path).unwrap();
-    let (image, program) = match name.ends_with(".py") {
-        true => (guests::python().clone(), Program::code(String::from_utf8(bytes).unwrap()).named(name)),
-        false => (Image::command(guests::engine(), name, &bytes, &Limits::new())?, Program::command()),
+    let script = |image: &Image| (image.clone(), Program::code(String::from_utf8(bytes.clone()).unwrap()).named(name));
+    let (image, program) = match path.extension().and_then(|extension| extension.to_str()) {
+        Some("py") => script(guests::python()),
+        Some("js") => script(guests::javascript()),
+        _ => (Image::command(guests::engine(), name, &bytes, &Limits::new())?, Program::command()),
     };
     let outcome = Sandbox::builder(&image).policy(policy).limits(limits).build()?.run(program);
     assert_eq!(Snapshot::of(&root.path().join("ro")), read_only, "{name} changed the read-only mount");

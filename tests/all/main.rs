@@ -15,6 +15,7 @@ mod examples;
 mod forks;
 mod images;
 mod isolation;
+mod javascript;
 mod killed;
 mod leaks;
 mod limits;

@@ -1,4 +1,4 @@
-//! Guests: the `.wat` files of `guests/wat`, modules written in a test, and the Python image.
+//! Guests: the `.wat` files of `guests/wat`, modules written in a test, and the built images.
 
 use crate::places;
 use sandcell::{CacheDir, Engine, Image, Limits, Outcome, Policy, Program, Sandbox};
@@ -23,10 +23,20 @@ pub fn caching_engine() -> &'static Engine {
 /// If it has not been built.
 pub fn python() -> &'static Image {
     static IMAGE: OnceLock<Image> = OnceLock::new();
-    IMAGE.get_or_init(|| {
-        Image::load(&Engine::new().unwrap(), "python")
-            .unwrap_or_else(|error| panic!("{error}: run `cargo xtask images`"))
-    })
+    IMAGE.get_or_init(|| built("python"))
+}
+
+/// The JavaScript image, loaded once.
+///
+/// # Panics
+/// If it has not been built.
+pub fn javascript() -> &'static Image {
+    static IMAGE: OnceLock<Image> = OnceLock::new();
+    IMAGE.get_or_init(|| built("javascript"))
+}
+
+fn built(name: &str) -> Image {
+    Image::load(&Engine::new().unwrap(), name).unwrap_or_else(|error| panic!("{error}: run `cargo xtask images`"))
 }
 
 /// The guest `guests/wat/NAME.wat`, compiled once.

@@ -85,7 +85,8 @@ fn demo() -> Result<(), String> {
 
 fn images() -> Result<(), String> {
     build_command()?;
-    run(&mut sandcell(&["image", "build", "python"]))
+    run(&mut sandcell(&["image", "build", "python"]))?;
+    run(&mut sandcell(&["image", "build", "javascript"]))
 }
 
 fn test(fast: bool) -> Result<(), String> {

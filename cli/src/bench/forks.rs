@@ -1,6 +1,6 @@
 //! Forks, fresh turns and live turns.
 
-use super::guests::{self, Fresh, Guests, Known, PANDAS, PRINT, WRITE_PAGES};
+use super::guests::{self, ADD, Fresh, Guests, Known, PANDAS, PRINT, WRITE_PAGES};
 use super::results::{Bound, Results};
 use super::timing::{Samples, in_turns, timed};
 use super::{Effort, python};
@@ -83,6 +83,31 @@ pub(super) fn pandas(guests: &Guests, effort: Effort, results: &mut Results) -> 
     let [fresh_fuel, our_fuel, _] = turns.fuel;
     results.fact("fresh_pandas_fuel", fresh_fuel as u64);
     results.fact("live_pandas_fuel", our_fuel as u64);
+    Ok(())
+}
+
+pub(super) fn javascript(guests: &Guests, effort: Effort, results: &mut Results) -> Result<(), Failure> {
+    let mut session = guests::live(&guests.javascript, false, ADD)?;
+    let (mut fuel, mut phases): (Samples, [Samples; 3]) = Default::default();
+    let [fresh, live] = in_turns(
+        effort.rounds(1),
+        [
+            &mut || {
+                let fresh = Fresh::measure(&guests.javascript, ADD)?;
+                phases.iter_mut().zip(fresh.phases).for_each(|(samples, took)| samples.push(took));
+                fuel.push(fresh.fuel as f64);
+                Ok(fresh.total())
+            },
+            &mut || Ok(guests::turn(&mut session, ADD)?.1),
+        ],
+    )?;
+    results.time("fresh_javascript", "fresh JavaScript, 1 + 1", &fresh, Some(60.0));
+    let [fork, turn, reset] = &phases;
+    results.time("fresh_javascript_fork", "  of it the fork", fork, None);
+    results.time("fresh_javascript_turn", "  of it the first turn", turn, None);
+    results.time("fresh_javascript_reset", "  of it the end and the reset", reset, None);
+    results.time("live_javascript", "live session, 1 + 1", &live, None);
+    results.fact("fresh_javascript_fuel", fuel.median() as u64);
     Ok(())
 }
 

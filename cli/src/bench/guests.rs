@@ -14,6 +14,7 @@ const BALLAST: &str = "ballast = bytearray(b'\\x01') * (360 << 20)\n";
 pub(super) struct Guests {
     pub(super) engine: Engine,
     pub(super) python: Image,
+    pub(super) javascript: Image,
     pub(super) pandas: Image,
     pub(super) small: Image,
     pub(super) large: Image,
@@ -50,7 +51,8 @@ impl Guests {
         let (first, pandas) = derive("bench-pandas", "import numpy, pandas as pd")?;
         let (second, small) = derive("bench-small", BUFFERS)?;
         let (third, large) = derive("bench-large", &format!("{BUFFERS}{BALLAST}"))?;
-        Ok(Guests { engine: engine.clone(), pandas, small, large, python, _derived: [first, second, third] })
+        let javascript = Image::load(engine, "javascript")?;
+        Ok(Guests { engine: engine.clone(), pandas, small, large, python, javascript, _derived: [first, second, third] })
     }
 }
 
@@ -64,6 +66,8 @@ pub(super) struct Known {
 pub(super) const PRINT: Known = Known { source: "x=41; print(x+1)", prints: "42\n" };
 pub(super) const PANDAS: Known =
     Known { source: "df = pd.DataFrame({'a': range(100), 'b': range(100)}); print(df.a.sum())", prints: "4950\n" };
+/// The least that JavaScript can be asked for.
+pub(super) const ADD: Known = Known { source: "1 + 1", prints: "" };
 /// Writes a hundred pages and prints nothing.
 pub(super) const WRITE_PAGES: Known =
     Known { source: "for at in range(0, 100 * 4096, 4096): hundred[at] = 2", prints: "" };

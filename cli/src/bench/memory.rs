@@ -1,6 +1,6 @@
 //! Memory that idle sessions have for themselves.
 
-use super::guests::{self, PRINT};
+use super::guests::{self, ADD, Known, PRINT};
 use super::results::{Bound, Results};
 use crate::failure::Failure;
 use sandcell::{Engine, Image, Sandbox};
@@ -9,11 +9,12 @@ const MIB: f64 = 1_048_576.0;
 
 pub(super) fn idle_sessions(results: &mut Results) -> Result<(), Failure> {
     let rows = [
-        ("private_bytes_plain", "private memory per idle session", "python", 1_000, 1.0),
-        ("private_bytes_pandas", "the same with pandas", "bench-pandas", 300, 4.0),
+        ("private_bytes_plain", "private memory per idle session", "python", PRINT, 1_000, 1.0),
+        ("private_bytes_pandas", "the same with pandas", "bench-pandas", PRINT, 300, 4.0),
+        ("private_bytes_javascript", "the same of JavaScript", "javascript", ADD, 1_000, 0.3),
     ];
-    for (key, what, image, alive, mebibytes) in rows {
-        match per_session(image, alive)? {
+    for (key, what, image, known, alive, mebibytes) in rows {
+        match per_session(image, known, alive)? {
             Some(bytes) => results.bytes(key, what, bytes, Bound::AtMost(mebibytes * MIB)),
             None => results.unknown(key, what, "this system does not tell what memory is private"),
         }
@@ -21,13 +22,13 @@ pub(super) fn idle_sessions(results: &mut Results) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Bytes that one of `alive` sessions adds after one print. An engine of its own has no memory of
+/// Bytes that one of `alive` sessions adds after one turn. An engine of its own has no memory of
 /// earlier guests to use again.
-fn per_session(image: &str, alive: u32) -> Result<Option<f64>, Failure> {
+fn per_session(image: &str, known: Known, alive: u32) -> Result<Option<f64>, Failure> {
     let image = Image::load(&Engine::new()?, image)?;
     let fork = || {
         let mut sandbox = Sandbox::builder(&image).build()?;
-        guests::turn(&mut sandbox, PRINT)?;
+        guests::turn(&mut sandbox, known)?;
         Ok::<_, Failure>(sandbox)
     };
     // What is made once is not a session's.

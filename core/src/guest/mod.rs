@@ -2,6 +2,7 @@
 
 mod answer;
 mod cpython;
+mod exported;
 mod host_call;
 mod link;
 mod live;
@@ -10,6 +11,7 @@ mod warm;
 
 pub(crate) use answer::Answer;
 pub(crate) use cpython::EXPORTS as CPYTHON_EXPORTS;
+pub(crate) use exported::{EXPORTS as EXPORTED_EXPORTS, FREEZE};
 pub(crate) use link::Guest;
 pub(crate) use live::{Broken, Live, Turn};
 pub(crate) use reactor::Reactor;
@@ -37,6 +39,8 @@ pub(crate) enum Driver {
     Own,
     /// Our driver in CPython: the address of its `turn` function.
     Cpython { turn: u32 },
+    /// The module's own `sandcell_turn`, which answers as our drivers do.
+    Exported,
 }
 
 /// What came of one instance.

@@ -1,7 +1,7 @@
 //! A reactor's module: what is needed of its exports, found once.
 
 use super::cpython::Functions;
-use super::{Abi, Guest};
+use super::{Abi, Guest, exported};
 use crate::engine::Code;
 use crate::error::{Error, Result};
 use std::sync::Arc;
@@ -20,6 +20,7 @@ struct Inner {
     turn: ModuleExport,
     globals: Vec<ModuleExport>,
     cpython: Option<Functions>,
+    exported: Option<ModuleExport>,
 }
 
 impl Reactor {
@@ -39,7 +40,8 @@ impl Reactor {
             .collect::<Option<Vec<_>>>()
             .ok_or(Error::ExportMissing { name: "sandcell:global", expected: "a mutable global" })?;
         let cpython = Functions::of(guest.module());
-        Ok(Reactor { inner: Arc::new(Inner { guest, memory, host_alloc, turn, globals, cpython }) })
+        let [exported] = exported::EXPORTS.map(|name| guest.module().get_export_index(name));
+        Ok(Reactor { inner: Arc::new(Inner { guest, memory, host_alloc, turn, globals, cpython, exported }) })
     }
 
     pub(super) fn guest(&self) -> &Guest {
@@ -65,5 +67,10 @@ impl Reactor {
     /// The functions of CPython's C API, if the module exports them.
     pub(super) fn cpython(&self) -> Option<&Functions> {
         self.inner.cpython.as_ref()
+    }
+
+    /// `sandcell_turn`, if the module exports it.
+    pub(super) fn exported(&self) -> Option<&ModuleExport> {
+        self.inner.exported.as_ref()
     }
 }

@@ -153,8 +153,9 @@ pub(super) fn read_verified(
     let bytes = read_regular(&unpacked.join(from)).map_err(Error::host_io(format!("reading {from} of the source")))?;
     let total = bytes.len() as u64;
     report(Progress { stage: Stage::Verify, done: 0, total });
-    if Digest::of(&bytes) != expected {
-        let reason = format!("{from} of its source does not have the digest that the recipe names");
+    let found = Digest::of(&bytes);
+    if found != expected {
+        let reason = format!("{from} of its source has not the digest {expected} that the recipe names, but {found}");
         return Err(Error::ImageDamaged { name: recipe.name().to_owned(), reason });
     }
     report(Progress { stage: Stage::Verify, done: total, total });

@@ -4,6 +4,7 @@ mod archive;
 mod build;
 mod claims;
 mod command;
+mod compile;
 mod derive;
 mod export;
 mod files;
@@ -17,6 +18,7 @@ mod progress;
 mod recipe;
 mod warm_up;
 
+pub use compile::{Compile, Compiler, Join, Patch, PatchError};
 pub use derive::Derivation;
 pub use import::Trust;
 pub use progress::{Progress, Stage};

@@ -1,14 +1,74 @@
 //! Recipes: what an image is made from, as data.
 
+use super::compile::Compile;
 use super::name;
-use crate::engine::Digest;
+use crate::engine::{Digest, Hasher};
 use crate::error::{Error, Result};
-use crate::guest::CPYTHON_EXPORTS;
+use crate::guest::{CPYTHON_EXPORTS, EXPORTED_EXPORTS};
 use crate::policy::GuestPath;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
-const BUILTIN: &[(&str, &str)] = &[("python", include_str!("../../../guests/python/recipe.toml"))];
+/// A recipe that comes with the library, and the files of ours that its module is made of.
+struct Builtin {
+    name: &'static str,
+    text: &'static str,
+    own: &'static [(&'static str, &'static str)],
+}
+
+/// Reads files below `guests/NAME`.
+macro_rules! builtin {
+    ($name:literal $(, $file:literal)*) => {
+        Builtin {
+            name: $name,
+            text: include_str!(concat!("../../../guests/", $name, "/recipe.toml")),
+            own: &[$(($file, include_str!(concat!("../../../guests/", $name, "/", $file)))),*],
+        }
+    };
+}
+
+const BUILTIN: &[Builtin] = &[
+    builtin!("python"),
+    builtin!(
+        "javascript",
+        "shim/abi.c",
+        "shim/answer.c",
+        "shim/engine.c",
+        "shim/files.c",
+        "shim/heap.c",
+        "shim/loop.c",
+        "shim/memory.c",
+        "shim/modules.c",
+        "shim/native.c",
+        "shim/output.c",
+        "shim/program.c",
+        "shim/shim.h",
+        "shim/text.c",
+        "shim/timers.c",
+        "shim/turn.c",
+        "lib/start.js",
+        "lib/inspect.js",
+        "lib/answer.js",
+        "lib/console.js",
+        "lib/timers.js",
+        "lib/random.js",
+        "lib/text.js",
+        "lib/clone.js",
+        "lib/events.js",
+        "lib/url.js",
+        "lib/path.js",
+        "lib/buffer.js",
+        "lib/fs.js",
+        "lib/process.js",
+        "lib/util.js",
+        "lib/hash.js",
+        "lib/modules.js",
+        "lib/imports.js",
+        "lib/tools.js",
+        "lib/locale.js",
+        "lib/end.js"
+    ),
+];
 
 /// The Python driver: one module, in the order its README gives.
 const CPYTHON_DRIVER: &str = concat!(
@@ -34,13 +94,14 @@ const CPYTHON_DRIVER: &str = concat!(
 pub struct Recipe {
     pub(super) parsed: Parsed,
     pub(super) text: String,
+    own: &'static [(&'static str, &'static str)],
 }
 
 /// Where the files of a recipe come from: one package of a public registry, pinned.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Source {
-    /// Which registry: `pypi`.
+    /// Which registry: `pypi`, or `crates`.
     pub registry: String,
     /// The package's name there.
     pub package: String,
@@ -64,6 +125,9 @@ pub(super) struct Parsed {
     #[serde(default)]
     pub(super) warm_up: String,
     pub(super) module: Module,
+    /// How the module is made, where the source is not WebAssembly yet.
+    #[serde(default)]
+    pub(super) compile: Option<Compile>,
     pub(super) source: Source,
     pub(super) program: Program,
     #[serde(default)]
@@ -90,6 +154,8 @@ pub(super) enum DriverKind {
     Own,
     /// The driver in `guests/python/driver`, called through CPython's C API.
     Cpython,
+    /// The module's own `sandcell_turn`.
+    Exported,
 }
 
 impl DriverKind {
@@ -98,13 +164,14 @@ impl DriverKind {
         match self {
             DriverKind::Own => &[],
             DriverKind::Cpython => &CPYTHON_EXPORTS,
+            DriverKind::Exported => &EXPORTED_EXPORTS,
         }
     }
 
     /// What is run in the guest to install it.
     pub(super) fn source(self) -> &'static str {
         match self {
-            DriverKind::Own => "",
+            DriverKind::Own | DriverKind::Exported => "",
             DriverKind::Cpython => CPYTHON_DRIVER,
         }
     }
@@ -160,13 +227,14 @@ pub(super) struct File {
 impl Recipe {
     /// A recipe that comes with the library.
     pub fn builtin(name: &str) -> Option<Recipe> {
-        let (_, text) = BUILTIN.iter().find(|(builtin, _)| *builtin == name)?;
-        Recipe::parse(text).ok()
+        let builtin = BUILTIN.iter().find(|builtin| builtin.name == name)?;
+        let recipe = Recipe::parse(builtin.text).ok()?;
+        Some(Recipe { own: builtin.own, ..recipe })
     }
 
     /// The names of the recipes that come with the library.
     pub fn builtin_names() -> impl Iterator<Item = &'static str> {
-        BUILTIN.iter().map(|(name, _)| *name)
+        BUILTIN.iter().map(|builtin| builtin.name)
     }
 
     /// Reads a recipe (TOML).
@@ -179,11 +247,12 @@ impl Recipe {
         name::check(&parsed.name)?;
         let froms = parsed.file.iter().map(|file| &file.from).chain(parsed.unzip.iter().map(|archive| &archive.from));
         let froms = froms.chain([&parsed.module.from]).chain(&parsed.licences);
+        let froms = froms.chain(parsed.compile.iter().flat_map(Compile::paths));
         for from in froms {
             // The same rule as for guest paths: no way out of the unpacked source.
             GuestPath::parse(&format!("/{from}"))?;
         }
-        Ok(Recipe { parsed, text: text.to_owned() })
+        Ok(Recipe { parsed, text: text.to_owned(), own: &[] })
     }
 
     /// The name of the image it makes.
@@ -194,6 +263,32 @@ impl Recipe {
     /// Where its files come from.
     pub fn source(&self) -> &Source {
         &self.parsed.source
+    }
+
+    /// How its module is made from source code, if it is. Whoever builds the image does that first,
+    /// in a folder which is then the unpacked source.
+    pub fn compile(&self) -> Option<&Compile> {
+        self.parsed.compile.as_ref()
+    }
+
+    /// The module's path below the unpacked source, and its SHA-256.
+    pub fn module(&self) -> (&str, String) {
+        (&self.parsed.module.from, self.parsed.module.sha256.to_string())
+    }
+
+    /// The files that come with the library and that the module is made of: path and text.
+    pub fn own_files(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        self.own.iter().copied()
+    }
+
+    /// A name for what is compiled: another recipe, or another file of ours, is another one. The
+    /// digest that is expected of it does not matter, so that it can be put into the recipe.
+    pub fn compiled_name(&self) -> String {
+        let text = self.text.replace(&self.parsed.module.sha256.to_string(), "");
+        let hasher = Hasher::new("compiled source").field(text.as_bytes());
+        let own = self.own.iter();
+        let digest = own.fold(hasher, |hasher, (path, text)| hasher.field(path.as_bytes()).field(text.as_bytes()));
+        format!("{}-{}", self.name(), digest.finish())
     }
 }
 
@@ -207,9 +302,9 @@ mod tests {
         for name in Recipe::builtin_names() {
             assert_eq!(Recipe::builtin(name).unwrap().name(), name);
         }
-        let text = BUILTIN[0].1.replace("[program]", "[program]\nargv1 = \"x\"");
+        let text = BUILTIN[0].text.replace("[program]", "[program]\nargv1 = \"x\"");
         assert!(Recipe::parse(&text).unwrap_err().to_string().contains("argv1"));
-        let text = BUILTIN[0].1.replace("from = \"", "from = \"../");
+        let text = BUILTIN[0].text.replace("from = \"", "from = \"../");
         assert!(Recipe::parse(&text).is_err());
     }
 }

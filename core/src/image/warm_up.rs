@@ -4,7 +4,7 @@ use super::instrument::START;
 use super::recipe::DriverKind;
 use super::{Image, ImageFiles, Kind};
 use crate::error::{Error, Result};
-use crate::guest::{Answer, Broken, Driver, Live, Reactor, Turn, Warm};
+use crate::guest::{Answer, Broken, Driver, FREEZE, Live, Reactor, Turn, Warm};
 use crate::limits::{Budget, LimitKey, Limits};
 use crate::memory::MemoryImage;
 use crate::policy::{Clock, GuestPath};
@@ -54,8 +54,10 @@ impl WarmUp {
         let mut warm_up = WarmUp { name: around.name.to_owned(), live, interrupt };
         warm_up.step(async |live| live.call_if_there(START).await)?;
         warm_up.step(async |live| live.call_if_there("_initialize").await)?;
-        if kind == DriverKind::Cpython {
-            warm_up.install_driver(kind)?;
+        match kind {
+            DriverKind::Own => {}
+            DriverKind::Cpython => warm_up.install_driver(kind)?,
+            DriverKind::Exported => warm_up.live.set_driver(Driver::Exported),
         }
         Ok(warm_up)
     }
@@ -130,9 +132,15 @@ print(id(module.turn), flush=True)
 
     /// Leaves nothing behind that two forks must not share, and gives the guest back.
     pub(super) fn finish(mut self) -> Result<Live> {
-        if self.live.has_driver() {
-            self.step(async |live| live.forget_sqlite_random().await)?;
-            self.own_turn("exec('import _sandcell; _sandcell.freeze()', {})")?;
+        match self.live.driver() {
+            Driver::Own => {}
+            Driver::Cpython { .. } => {
+                self.step(async |live| live.forget_sqlite_random().await)?;
+                self.own_turn("exec('import _sandcell; _sandcell.freeze()', {})")?;
+            }
+            Driver::Exported => {
+                self.step(async |live| live.turn(FREEZE, ANSWER_BYTES).await)?;
+            }
         }
         Ok(self.live)
     }

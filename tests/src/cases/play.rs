@@ -46,6 +46,7 @@ fn image(name: &str, limits: &Limits) -> Result<Image> {
         Some("calls") => Ok(guests::wat("calls")),
         Some(guest) => Image::command(guests::engine(), guest, &guests::wat_source(guest), limits),
         None if name == "python" => Ok(guests::python().clone()),
+        None if name == "javascript" => Ok(guests::javascript().clone()),
         None => Image::load(&Engine::new()?, name),
     }
 }
