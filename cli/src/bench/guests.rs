@@ -52,7 +52,15 @@ impl Guests {
         let (second, small) = derive("bench-small", BUFFERS)?;
         let (third, large) = derive("bench-large", &format!("{BUFFERS}{BALLAST}"))?;
         let javascript = Image::load(engine, "javascript")?;
-        Ok(Guests { engine: engine.clone(), pandas, small, large, python, javascript, _derived: [first, second, third] })
+        Ok(Guests {
+            engine: engine.clone(),
+            pandas,
+            small,
+            large,
+            python,
+            javascript,
+            _derived: [first, second, third],
+        })
     }
 }
 
