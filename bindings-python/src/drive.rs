@@ -31,14 +31,14 @@ impl Wake for Unpark {
 ///
 /// On Python's main thread, a signal handler that raises (Ctrl-C) cancels the run, which still comes
 /// to its end; then its exception is the result.
-pub(crate) fn run<F: Future>(
+pub(crate) fn run<F>(
     py: Python<'_>,
     cancel: &CancelHandle,
     around: Option<Arc<Around>>,
     future: F,
 ) -> Result<F::Output>
 where
-    F: Send,
+    F: Future + Send,
     F::Output: Send,
 {
     let output = detached_run(py, Some(cancel), || Around::during(around.as_ref(), || block_on(future, Some(cancel))))?;
@@ -49,9 +49,9 @@ where
 }
 
 /// Waits for something that can be given up, without the interpreter's lock.
-pub(crate) fn wait<F: Future>(py: Python<'_>, future: F) -> Result<F::Output>
+pub(crate) fn wait<F>(py: Python<'_>, future: F) -> Result<F::Output>
 where
-    F: Send,
+    F: Future + Send,
     F::Output: Send,
 {
     detached(py, || block_on(future, None))?

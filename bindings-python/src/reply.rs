@@ -42,7 +42,7 @@ fn value_of(py: Python<'_>, value: &Bound<'_, PyAny>) -> PyResult<ToolReply> {
 
 /// A `sandcell.ToolError` speaks to the guest; of anything else the guest learns that the tool failed.
 pub(crate) fn tool_error(py: Python<'_>, error: &PyErr) -> ToolError {
-    spoken(py, error).unwrap_or_else(|_| None).unwrap_or_else(|| ToolError::hidden(error.to_string()))
+    spoken(py, error).unwrap_or(None).unwrap_or_else(|| ToolError::hidden(error.to_string()))
 }
 
 fn spoken(py: Python<'_>, error: &PyErr) -> PyResult<Option<ToolError>> {

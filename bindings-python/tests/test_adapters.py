@@ -48,7 +48,7 @@ def test_an_agent_of_pydantic_ai_writes_a_program_that_calls_tools() -> None:
         return ModelResponse([TextPart(f"it is {messages[-1].parts[0].content}")])
 
     toolset = SandcellToolset([price])
-    result = Agent(FunctionModel(scripted), toolsets=[toolset]).run_sync("How much?")
+    result = asyncio.run(Agent(FunctionModel(scripted), toolsets=[toolset]).run("How much?"))
     assert result.output == "it is 5.0"
     description = seen[0][1].function_tools[0].description
     assert "def price(symbol: str) -> float:" in description
@@ -86,6 +86,6 @@ def test_an_agent_of_openai_runs_python() -> None:
     agents.set_tracing_disabled(True)
     session = Session()
     agent = agents.Agent(name="a", model=Scripted(), tools=[python_tool(session=session)])
-    result = agents.Runner.run_sync(agent, "What is it?")
+    result = asyncio.run(agents.Runner.run(agent, "What is it?"))
     assert result.final_output == "42"
     session.close()
