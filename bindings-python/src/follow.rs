@@ -61,7 +61,14 @@ impl Events {
                 Ok(mut following) => {
                     while theirs.asked().await {
                         match following.event().await {
-                            Some(next) => theirs.put(next),
+                            Some(next) => {
+                                // Given back with the last event, not when somebody asks once more.
+                                let last = matches!(next, Ok(Event::Ended(_)) | Err(_));
+                                theirs.put(next);
+                                if last {
+                                    break;
+                                }
+                            }
                             None => break,
                         }
                     }

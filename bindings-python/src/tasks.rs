@@ -1,14 +1,15 @@
 //! Runs that nobody's thread waits for: the asynchronous twins.
 //!
-//! A few worker threads poll all of them. A guest that computes yields every 0.2 ms, so that many
-//! share a worker fairly; one that sleeps or waits takes none.
+//! As many worker threads as there are cores poll all of them. A guest that computes yields every
+//! 0.2 ms, so that many share a worker fairly; one that sleeps or waits takes none.
 
 use crate::around::Around;
 use crate::fault::Result;
 use crate::shutdown::Trip;
-use parking_lot::{Condvar, Mutex};
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use pyo3::prelude::*;
 use sandcell::{CancelHandle, Error};
+use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -60,7 +61,7 @@ impl Job {
             return Err(Error::SandboxUnusable { reason: "this was awaited before" }.into());
         };
         let step = Step { work, done: Some(done), _trip: Trip::begin(self.cancel.as_ref())? };
-        *self.task.lock() = Some(Task::begin(step, self.around.clone())?);
+        *self.task.lock() = Some(Task::begin(step, self.around.clone()));
         Ok(())
     }
 
@@ -90,7 +91,7 @@ pub(crate) fn begin(
         work.await;
         Job::ending(|py| Ok(py.None()))
     });
-    Task::begin(Step { work, done: None, _trip: Trip::begin(Some(cancel))? }, around)?;
+    Task::begin(Step { work, done: None, _trip: Trip::begin(Some(cancel))? }, around);
     Ok(())
 }
 
@@ -112,18 +113,17 @@ impl Wake for Task {
     fn wake(self: Arc<Self>) {
         if !self.queued.swap(true, Ordering::AcqRel) {
             let workers = Arc::clone(&self.workers);
-            workers.queue.lock().push_back(self);
-            workers.more.notify_one();
+            workers.queue(self);
         }
     }
 }
 
 impl Task {
-    fn begin(step: Step, around: Option<Arc<Around>>) -> Result<Arc<Task>> {
-        let (step, workers) = (Mutex::new(Some(step)), Workers::of_this_process()?);
+    fn begin(step: Step, around: Option<Arc<Around>>) -> Arc<Task> {
+        let (step, workers) = (Mutex::new(Some(step)), Workers::of_this_process());
         let task = Arc::new(Task { step, around, queued: AtomicBool::new(false), workers });
         Arc::clone(&task).wake();
-        Ok(task)
+        task
     }
 
     fn poll(self: &Arc<Self>) {
@@ -167,45 +167,108 @@ fn tell(py: Python<'_>, ending: Ending, done: &Py<PyAny>) {
     }
 }
 
+/// Threads that poll, as many at once as there are cores; more exist while some of them are held up by
+/// functions of the host.
 struct Workers {
-    queue: Mutex<VecDeque<Arc<Task>>>,
+    state: Mutex<State>,
     more: Condvar,
+    /// How many may poll at once.
+    cores: usize,
 }
+
+#[derive(Default)]
+struct State {
+    queue: VecDeque<Arc<Task>>,
+    threads: usize,
+    idle: usize,
+    polling: usize,
+}
+
+/// The most threads; past it, functions that are held up hold up other runs.
+const MAX_THREADS: usize = 256;
 
 static WORKERS: Mutex<Option<(u32, Arc<Workers>)>> = Mutex::new(None);
 
+thread_local! {
+    /// The workers that this thread is one of.
+    static OURS: RefCell<Option<Arc<Workers>>> = const { RefCell::new(None) };
+}
+
+/// Does something that may hold this thread up. If it is a worker, another one may poll meanwhile.
+pub(crate) fn aside<T>(work: impl FnOnce() -> T) -> T {
+    let Some(workers) = OURS.with_borrow(Clone::clone) else { return work() };
+    workers.leave();
+    let done = work();
+    // More than there are cores poll for a moment: waiting for a place could wait for each other.
+    workers.state.lock().polling += 1;
+    done
+}
+
 impl Workers {
-    /// The workers, which are started when they are first needed, also after a fork.
-    fn of_this_process() -> Result<Arc<Workers>> {
+    /// The workers of this process, also after a fork.
+    fn of_this_process() -> Arc<Workers> {
         let process = std::process::id();
         let mut known = WORKERS.lock();
         if let Some((owner, workers)) = &*known
             && *owner == process
         {
-            return Ok(Arc::clone(workers));
+            return Arc::clone(workers);
         }
-        let workers = Arc::new(Workers { queue: Mutex::default(), more: Condvar::new() });
-        let count = std::thread::available_parallelism().map_or(2, |count| count.get().max(2));
-        for _ in 0..count {
-            let workers = Arc::clone(&workers);
-            let spawned = std::thread::Builder::new().name("sandcell-async".into()).spawn(move || workers.work());
-            spawned.map_err(|error| Error::HostExhausted { resource: "threads", reason: error.to_string() })?;
-        }
+        let cores = std::thread::available_parallelism().map_or(2, |count| count.get().max(2));
+        let workers = Arc::new(Workers { state: Mutex::default(), more: Condvar::new(), cores });
         std::mem::forget(known.replace((process, Arc::clone(&workers))));
-        Ok(workers)
+        workers
     }
 
-    fn work(&self) {
+    fn queue(self: &Arc<Workers>, task: Arc<Task>) {
+        let mut state = self.state.lock();
+        state.queue.push_back(task);
+        self.rouse(state);
+    }
+
+    /// This thread polls no more.
+    fn leave(self: &Arc<Workers>) {
+        let mut state = self.state.lock();
+        state.polling -= 1;
+        self.rouse(state);
+    }
+
+    /// Has another thread poll if there is something to be polled and a core to do it.
+    fn rouse(self: &Arc<Workers>, mut state: MutexGuard<'_, State>) {
+        if state.queue.is_empty() || state.polling >= self.cores {
+            return;
+        }
+        if state.idle > 0 {
+            self.more.notify_one();
+        } else if state.threads < MAX_THREADS {
+            state.threads += 1;
+            drop(state);
+            let workers = Arc::clone(self);
+            let spawned = std::thread::Builder::new().name("sandcell-async".into()).spawn(move || workers.work());
+            if spawned.is_err() {
+                self.state.lock().threads -= 1;
+            }
+        }
+    }
+
+    fn work(self: Arc<Workers>) {
+        OURS.set(Some(Arc::clone(&self)));
         loop {
-            let mut queue = self.queue.lock();
+            let mut state = self.state.lock();
             let task = loop {
-                match queue.pop_front() {
-                    Some(task) => break task,
-                    None => self.more.wait(&mut queue),
+                if state.polling < self.cores
+                    && let Some(task) = state.queue.pop_front()
+                {
+                    break task;
                 }
+                state.idle += 1;
+                self.more.wait(&mut state);
+                state.idle -= 1;
             };
-            drop(queue);
+            state.polling += 1;
+            drop(state);
             task.poll();
+            self.leave();
         }
     }
 }

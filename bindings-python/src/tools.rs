@@ -1,14 +1,15 @@
 //! `Tool`: a function of Python that guests can call.
 //!
-//! A plain function is called on the thread that waits for the run, in its context. While nobody's
-//! thread waits, it gets a thread of its own, and coroutines run on the caller's event loop; both with
-//! the context variables of the task that awaits the run.
+//! A plain function is called on the thread that polls the run: the caller's own, or a worker, for which
+//! another one steps in. Coroutines run on the caller's event loop. Where a task awaits the run, both see
+//! its context variables.
 
 use crate::around::Around;
 use crate::fault::{Fault, Result};
 use crate::json;
 use crate::reply::{Answer, Reply, reply};
 use crate::shutdown::Trip;
+use crate::tasks;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 use sandcell::{Decision, Language, SandboxBuilder, Tool as Core, ToolCall, ToolError, ToolPolicy, ToolReply};
@@ -24,14 +25,10 @@ pub(crate) struct Tool {
     core: Core,
 }
 
-/// How a function wants to be called.
+/// A function and the name it is called by.
 struct Function {
     name: String,
     call: Py<PyAny>,
-    /// It gives a coroutine.
-    is_async: bool,
-    /// It may take long: never on the thread that waits for the run.
-    blocking: bool,
 }
 
 #[pymethods]
@@ -53,8 +50,12 @@ impl Tool {
     ) -> Result<Tool> {
         let mut core = match call {
             Some(call) => {
-                let function = Arc::new(Function { name: name.clone(), call, is_async, blocking });
-                Core::asynchronous(name, move |call| function.begin(call))
+                let function = Arc::new(Function { name: name.clone(), call });
+                match (is_async, blocking) {
+                    (true, _) => Core::asynchronous(name, move |call| function.on_a_loop(call)),
+                    (false, true) => Core::asynchronous(name, move |call| function.on_a_thread(call)),
+                    (false, false) => Core::new(name, move |call| function.now(call)),
+                }
             }
             None => Core::suspending(name),
         };
@@ -107,34 +108,23 @@ impl Tool {
 }
 
 impl Function {
-    fn begin(self: &Arc<Function>, call: ToolCall) -> Work {
+    /// On the thread that polls the run. A worker lets another one take its place meanwhile.
+    fn now(&self, call: ToolCall) -> Result<ToolReply, ToolError> {
         let around = Around::current();
-        let task = around.as_ref().is_some_and(|around| around.task.is_some());
-        if self.is_async {
-            return self.on_a_loop(call, around);
-        }
-        if self.blocking || task {
-            return self.on_a_thread(call, around);
-        }
-        Box::pin(ready(self.now(call, around.as_deref())))
-    }
-
-    fn now(&self, call: ToolCall, around: Option<&Around>) -> Result<ToolReply, ToolError> {
-        let called = Python::try_attach(|py| {
-            let called = json::arguments(py, &call.arguments)
-                .and_then(|arguments| self.call.bind(py).call((), Some(&arguments)));
-            reply(py, called, around)
-        });
+        let called = || Python::try_attach(|py| self.in_context(py, &call, around.as_deref()));
+        let is_task = around.as_ref().is_some_and(|around| around.task.is_some());
+        let called = if is_task { tasks::aside(called) } else { called() };
         called.unwrap_or_else(gone)
     }
 
-    fn on_a_thread(self: &Arc<Function>, call: ToolCall, around: Option<Arc<Around>>) -> Work {
+    fn on_a_thread(self: &Arc<Function>, call: ToolCall) -> Work {
+        let around = Around::current();
         let (answer, sender) = Answer::new();
         let function = Arc::clone(self);
         let spawned = Trip::begin(None).map_err(|error| error.to_string()).and_then(|trip| {
             let thread = std::thread::Builder::new().name(format!("sandcell-tool-{}", self.name));
             let work = move || {
-                let done = Python::try_attach(|py| function.in_context(py, call, around.as_deref()));
+                let done = Python::try_attach(|py| function.in_context(py, &call, around.as_deref()));
                 drop(around);
                 sender.send(done.unwrap_or_else(gone));
                 drop(trip);
@@ -147,7 +137,7 @@ impl Function {
         }
     }
 
-    fn in_context(&self, py: Python<'_>, call: ToolCall, around: Option<&Around>) -> Result<ToolReply, ToolError> {
+    fn in_context(&self, py: Python<'_>, call: &ToolCall, around: Option<&Around>) -> Result<ToolReply, ToolError> {
         let called = json::arguments(py, &call.arguments).and_then(|arguments| {
             match around.and_then(|around| around.task.as_ref()) {
                 // A context can be entered once at a time, and calls can be many.
@@ -161,7 +151,8 @@ impl Function {
         reply(py, called, around)
     }
 
-    fn on_a_loop(&self, call: ToolCall, around: Option<Arc<Around>>) -> Work {
+    fn on_a_loop(&self, call: ToolCall) -> Work {
+        let around = Around::current();
         let begun = Python::try_attach(|py| {
             let (answer, sender) = Answer::new();
             let arguments = json::arguments(py, &call.arguments)?;
