@@ -241,6 +241,19 @@ fn a_pool_hands_its_tools_to_every_sandbox() {
 }
 
 #[test]
+fn javascript_calls_the_same_tools_and_what_it_awaits_together_goes_together() {
+    let mut sandbox = Sandbox::builder(guests::javascript()).tools([price(), echo()]).build().unwrap();
+    let code = "console.log(await tools.price('apple'), await tools.price({symbol: 'apple', count: 2}));
+console.log(...await Promise.all([tools.price('apple'), tools.echo({b: new Uint8Array([0, 255])}).then(r => r.b.length)]));
+try { await tools.price('pear') } catch (error) { console.log(error.kind, error.message) }
+try { await tools.nowhere() } catch (error) { console.log(error.kind) }";
+    let outcome = sandbox.run(Program::code(code)).unwrap();
+    let expected = "1.25 2.5\n1.25 2\ntool_error there is no such symbol\nunknown_tool\n";
+    assert_eq!(outcome.stdout_text(), expected, "{outcome:#?}");
+    assert_eq!(outcome.tool_calls.count(CallOutcome::Ok), 4);
+}
+
+#[test]
 fn the_errors_kinds_are_those_of_the_protocol() {
     let names: Vec<_> = ToolErrorKind::ALL.map(ToolErrorKind::as_str).to_vec();
     assert_eq!(
