@@ -31,12 +31,7 @@ impl Wake for Unpark {
 ///
 /// On Python's main thread, a signal handler that raises (Ctrl-C) cancels the run, which still comes
 /// to its end; then its exception is the result.
-pub(crate) fn run<F>(
-    py: Python<'_>,
-    cancel: &CancelHandle,
-    around: Option<Arc<Around>>,
-    future: F,
-) -> Result<F::Output>
+pub(crate) fn run<F>(py: Python<'_>, cancel: &CancelHandle, around: Option<Arc<Around>>, future: F) -> Result<F::Output>
 where
     F: Future + Send,
     F::Output: Send,
