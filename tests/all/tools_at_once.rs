@@ -196,9 +196,9 @@ fn a_thousand_runs_cancelled_at_random_moments_end_once_each_and_leave_nothing()
             assert!(counts.count(CallOutcome::Error(ToolErrorKind::Cancelled)) <= 2, "{counts:?}");
         };
         (0..60).for_each(run);
-        let (before, before_bytes) = (Census::take(), census::resident_bytes());
+        let (before, before_bytes) = (Census::settled(), census::resident_bytes());
         (0..1_000).for_each(run);
-        let (after, after_bytes) = (Census::take(), census::resident_bytes());
+        let (after, after_bytes) = (Census::settled(), census::resident_bytes());
         assert_eq!(gauge.now.load(Ordering::SeqCst), 0, "a tool's future is still there");
         assert_eq!((after.descriptors, after.threads), (before.descriptors, before.threads));
         assert!(after_bytes <= before_bytes + (24 << 20), "from {before_bytes} to {after_bytes} bytes resident");

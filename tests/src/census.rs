@@ -30,6 +30,22 @@ impl Census {
     }
 }
 
+impl Census {
+    /// Counts once threads that are ending have ended: as soon as two counts in a row, 50 ms apart, agree on them.
+    pub fn settled() -> Census {
+        let mut last = Census::take();
+        for _ in 0..200 {
+            std::thread::sleep(std::time::Duration::from_millis(50));
+            let now = Census::take();
+            if now.threads == last.threads {
+                return now;
+            }
+            last = now;
+        }
+        last
+    }
+}
+
 /// Resident memory of this process, in bytes.
 pub fn resident_bytes() -> u64 {
     status_bytes("self", "VmRSS")
