@@ -86,7 +86,7 @@ def _no_constant(name):
 
 
 def _unwrap_bytes(value):
-    if "$bytes" not in value:
+    if type(value.get("$bytes", 0)) is not str:  # a schema may speak of the key
         return value
     if len(value) != 1:
         raise ValueError("`$bytes` has company")
