@@ -8,8 +8,10 @@ use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-/// How often the name is found in the hands of others before this is given up.
-const ATTEMPTS: usize = 100;
+/// How often the name is found in the hands of others before this is given up. Nothing queues: who
+/// writes again and again is back before those who slept are awake, so an honest writer may lose many
+/// times in a row, and each time it has slept.
+const ATTEMPTS: usize = 10_000;
 
 /// A private file that goes when it is dropped, unless it was finished.
 ///
