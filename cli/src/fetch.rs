@@ -5,6 +5,7 @@
 
 mod compile;
 mod crates;
+mod npm;
 mod pip;
 
 use crate::failure::Failure;
@@ -39,6 +40,7 @@ pub(crate) fn source(cache: &CacheDir, recipe: &Recipe, again: bool, say: Say<'_
             pip(folder, &requirement, &by_hand)
         }
         "crates" => crates::unpack(folder, source, &by_hand),
+        "npm" => npm::fetch(folder, source, &by_hand),
         other => Err(Failure::Usage(format!("this version cannot fetch from the registry `{other}`"))),
     })?;
     finished(cache, recipe, unpacked, again, say)
@@ -54,10 +56,14 @@ pub(crate) fn source_at(cache: &CacheDir, recipe: &Recipe, path: &Path, say: Say
     if file.file_name().and_then(|name| name.to_str()) != Some(&source.file) {
         return Err(Failure::Usage(format!("{} is not the pinned file {}", file.display(), source.file)));
     }
-    if source.registry != "pypi" {
-        return Err(Failure::Usage(format!("unpack {} and pass the folder", file.display())));
-    }
     say(&format!("unpack {}", source.file));
+    match source.registry.as_str() {
+        "pypi" => {}
+        "npm" => {
+            return into_cache(cache, &folder_name(source), true, |folder| npm::unpack(folder, source, &file));
+        }
+        _ => return Err(Failure::Usage(format!("unpack {} and pass the folder", file.display()))),
+    }
     let requirement = format!("{} @ {} --hash=sha256:{}", source.package, pip::file_url(&file), source.sha256);
     into_cache(cache, &folder_name(source), true, |folder| pip(folder, &requirement, &by_hand(recipe)))
 }
@@ -146,7 +152,7 @@ fn pip(folder: &Path, requirement: &str, by_hand: &str) -> Result<PathBuf, Failu
 fn by_hand(recipe: &Recipe) -> String {
     let file = &recipe.source().file;
     match recipe.source().registry.as_str() {
-        "pypi" => format!("fetch {file} yourself and pass it with `--source {file}`."),
+        "pypi" | "npm" => format!("fetch {file} yourself and pass it with `--source {file}`."),
         _ => format!("fetch and unpack {file} yourself and pass the folder with `--source`."),
     }
 }
@@ -154,7 +160,8 @@ fn by_hand(recipe: &Recipe) -> String {
 /// Name and version for people, the digest so that another pin is another folder.
 fn folder_name(source: &Source) -> String {
     let digest: String = source.sha256.chars().take(16).collect();
-    format!("{}-{}-{digest}", source.package, source.version)
+    // The scope of an npm package is part of its name: `@scope/name`.
+    format!("{}-{}-{digest}", source.package.replace(['@', '/'], ""), source.version)
 }
 
 fn last_lines(words: &str) -> String {

@@ -15,9 +15,11 @@ Examples:
   sandcell image build python --force
   sandcell image build python --baseline x86-64-v3
   sandcell image build javascript
+  sandcell image build clang
 
 The source is fetched as pinned by version and sha256, into the cache folder: with `python3 -m pip`,
-and that of javascript with `cargo` too, which is then compiled to WebAssembly. Building compiles it
+that of javascript with `cargo` too, which is then compiled to WebAssembly, and that of clang, for
+C and C++, with `npm`. Building compiles it
 once for this machine, which for python takes about a minute and 2 GB of memory; with a baseline it
 can be exported to all machines that have the baseline.";
 

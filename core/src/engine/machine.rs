@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
 /// How a guest's memory starts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Start {
     /// From the module's own data segments.
     Module,
@@ -42,8 +42,8 @@ pub(super) struct Machines {
     stacks: Arc<StackPool>,
     module: Machine,
     image: OnceLock<Machine>,
-    /// Of the image machine, had it been made for another baseline.
-    fingerprints: Mutex<BTreeMap<Option<Baseline>, Digest>>,
+    /// Of the machines, had they been made for another baseline.
+    fingerprints: Mutex<BTreeMap<(Start, Option<Baseline>), Digest>>,
 }
 
 impl Machines {
@@ -75,18 +75,18 @@ impl Machines {
         self.settings.baseline
     }
 
-    /// The fingerprint of the machine for images, had it compiled for `baseline`.
-    pub(super) fn image_fingerprint(&self, baseline: Option<Baseline>) -> Result<Digest> {
-        let own = self.machine(Start::Image)?;
+    /// The fingerprint of the machine for guests that start in this way, had it compiled for `baseline`.
+    pub(super) fn fingerprint(&self, start: Start, baseline: Option<Baseline>) -> Result<Digest> {
+        let own = self.machine(start)?;
         if baseline == self.settings.baseline {
             return Ok(own.fingerprint);
         }
-        let known = self.fingerprints.lock().get(&baseline).copied();
+        let known = self.fingerprints.lock().get(&(start, baseline)).copied();
         if let Some(known) = known {
             return Ok(known);
         }
         let other = machine(&self.settings, baseline, &self.stacks, own.slots.clone())?;
-        self.fingerprints.lock().insert(baseline, other.fingerprint);
+        self.fingerprints.lock().insert((start, baseline), other.fingerprint);
         Ok(other.fingerprint)
     }
 }

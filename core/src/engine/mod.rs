@@ -114,7 +114,15 @@ impl Engine {
     /// # Errors
     /// `host_exhausted`.
     pub(crate) fn image_fingerprint(&self, baseline: Option<Baseline>) -> Result<Digest> {
-        self.inner.machines.image_fingerprint(baseline)
+        self.fingerprint(Start::Image, baseline)
+    }
+
+    /// What code for guests that start in this way was compiled by, if with these settings for `baseline`.
+    ///
+    /// # Errors
+    /// `host_exhausted`.
+    pub(crate) fn fingerprint(&self, start: Start, baseline: Option<Baseline>) -> Result<Digest> {
+        self.inner.machines.fingerprint(start, baseline)
     }
 
     pub(crate) fn cache(&self) -> Option<&Cache> {

@@ -2,11 +2,12 @@
 
 use super::instrument::{self, NotImageable};
 use super::manifest::{self, FILES, KIND, LICENCES, MANIFEST, MEMORY, Manifest, STATE};
+use super::recipe::DriverKind;
 use super::warm_up::{Surroundings, WarmUp};
 use super::{Image, Progress, Recipe, Stage, files, licences, load};
 use crate::engine::{Cache, Code, Digest, Engine, Sealed, Start, write_private, write_private_sparse};
 use crate::error::{Error, Result};
-use crate::guest::{Live, Reactor};
+use crate::guest::{Abi, Driver, Guest, Live, Reactor};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
@@ -44,7 +45,7 @@ pub(super) fn cache(engine: &Engine) -> Result<&Cache> {
 /// The code of an image whose folder and code are both there and sound.
 pub(super) fn finished_code(engine: &Engine, sealed: &Sealed) -> Option<Digest> {
     let manifest: Manifest = serde_json::from_reader(sealed.file(MANIFEST).ok()?).ok()?;
-    engine.load(Start::Image, manifest.code).ok()??;
+    engine.load(manifest.start(), manifest.code).ok()??;
     Some(manifest.code)
 }
 
@@ -58,10 +59,13 @@ fn build_anew(
 ) -> Result<Digest> {
     let parsed = &recipe.parsed;
     let wasm = read_verified(recipe, unpacked, &parsed.module.from, parsed.module.sha256, report)?;
+    if parsed.driver == DriverKind::Command {
+        return build_command(engine, cache, recipe, digest, (&wasm, unpacked), report);
+    }
     let not_imageable = |reason: NotImageable| Error::ModuleNotImageable { reason: reason.to_string() };
     let instrumented = instrument::instrument(&wasm, parsed.driver.exports()).map_err(not_imageable)?;
     drop(wasm);
-    let code = compile(engine, &instrumented.wasm, report)?;
+    let code = compile(engine, Start::Image, &instrumented.wasm, report)?;
     let key = code.key;
     let gathered = files::gather(recipe, unpacked, report)?;
     let licences = licences::gather(recipe, unpacked)?;
@@ -84,6 +88,7 @@ fn build_anew(
     let manifest = Manifest {
         name: parsed.name.clone(),
         language: parsed.language.clone(),
+        abi: Abi::Reactor,
         engine: engine.machine(Start::Image)?.fingerprint,
         baseline: engine.baseline(),
         code: key,
@@ -98,7 +103,45 @@ fn build_anew(
     };
     // Somebody may have left a folder that does not fit its code any more.
     cache.discard(KIND, digest);
-    install(cache, digest, &manifest, &Fixed { files: &gathered.bytes, licences: &licences }, &mut live, report)?;
+    let fixed = Fixed { files: &gathered.bytes, licences: &licences };
+    install(cache, digest, &manifest, &fixed, Some(&mut live), report)?;
+    Ok(key)
+}
+
+/// A command needs no warm-up: its module is compiled as it is, and its files are kept beside it.
+fn build_command(
+    engine: &Engine,
+    cache: &Cache,
+    recipe: &Recipe,
+    digest: Digest,
+    (wasm, unpacked): (&[u8], &Path),
+    report: &mut Reporter<'_>,
+) -> Result<Digest> {
+    let parsed = &recipe.parsed;
+    let code = compile(engine, Start::Module, wasm, report)?;
+    let key = code.key;
+    Guest::link(code, Abi::Command)?;
+    let gathered = files::gather(recipe, unpacked, report)?;
+    let licences = licences::gather(recipe, unpacked)?;
+    let manifest = Manifest {
+        name: parsed.name.clone(),
+        language: parsed.language.clone(),
+        abi: Abi::Command,
+        engine: engine.machine(Start::Module)?.fingerprint,
+        baseline: engine.baseline(),
+        code: key,
+        base: None,
+        argv0: parsed.program.argv0.clone(),
+        scripts: parsed.program.scripts.clone(),
+        env: parsed.env.clone(),
+        folders: gathered.folders,
+        memory: parsed.memory.folders.clone(),
+        globals: Vec::new(),
+        driver: Driver::Own,
+    };
+    cache.discard(KIND, digest);
+    let fixed = Fixed { files: &gathered.bytes, licences: &licences };
+    install(cache, digest, &manifest, &fixed, None, report)?;
     Ok(key)
 }
 
@@ -109,19 +152,23 @@ pub(super) struct Fixed<'a> {
     pub(super) licences: &'a [u8],
 }
 
-/// Writes the folder of an image.
+/// Writes the folder of an image; a command has nothing that is `live`.
 pub(super) fn install(
     cache: &Cache,
     digest: Digest,
     manifest: &Manifest,
     fixed: &Fixed<'_>,
-    live: &mut Live,
+    live: Option<&mut Live>,
     report: &mut Reporter<'_>,
 ) -> Result<()> {
     let text = serde_json::to_vec(manifest).map_err(|error| Error::Internal { reason: error.to_string() })?;
-    let mut state = Vec::new();
-    live.state().wasi.capture().into_start().encode(&mut state);
-    let total = (fixed.files.len() + live.memory().len()) as u64;
+    let start = live.map(|live| {
+        let mut state = Vec::new();
+        live.state().wasi.capture().into_start().encode(&mut state);
+        (state, &*live)
+    });
+    let memory_bytes = start.as_ref().map_or(0, |(_, live)| live.memory().len());
+    let total = (fixed.files.len() + memory_bytes) as u64;
     report(Progress { stage: Stage::Install, done: 0, total });
     cache.build(KIND, digest, |folder| {
         let mut digests = BTreeMap::new();
@@ -134,8 +181,10 @@ pub(super) fn install(
         if !fixed.licences.is_empty() {
             add(LICENCES, write_private(&folder.join(LICENCES), fixed.licences))?;
         }
-        add(STATE, write_private(&folder.join(STATE), &state))?;
-        add(MEMORY, write_private_sparse(&folder.join(MEMORY), live.memory()))?;
+        if let Some((state, live)) = &start {
+            add(STATE, write_private(&folder.join(STATE), state))?;
+            add(MEMORY, write_private_sparse(&folder.join(MEMORY), live.memory()))?;
+        }
         Ok(digests)
     })?;
     report(Progress { stage: Stage::Install, done: total, total });
@@ -177,11 +226,11 @@ pub(super) fn read_regular(path: &Path) -> std::io::Result<Vec<u8>> {
 }
 
 /// Compiles on other threads and reports how far it has come, by processor time.
-fn compile(engine: &Engine, wasm: &[u8], report: &mut Reporter<'_>) -> Result<Arc<Code>> {
+fn compile(engine: &Engine, start: Start, wasm: &[u8], report: &mut Reporter<'_>) -> Result<Arc<Code>> {
     let total = wasm.len() as u64;
     let began = processor_time();
     std::thread::scope(|scope| {
-        let compiling = scope.spawn(|| engine.compile(Start::Image, wasm));
+        let compiling = scope.spawn(|| engine.compile(start, wasm));
         while !compiling.is_finished() {
             let used = processor_time().saturating_sub(began).as_nanos() as u64;
             let done = (used / COMPILE_NS_PER_BYTE).min(total - total / 100);

@@ -73,7 +73,8 @@ pub(super) fn derive(base: &Image, name: &str, derivation: &Derivation, report: 
             }
             manifest = Manifest { name: name.to_owned(), base: Some(parent), ..manifest };
             cache.discard(KIND, digest);
-            install(cache, digest, &manifest, &Fixed { files: &files, licences: &licences }, &mut live, report)?;
+            let fixed = Fixed { files: &files, licences: &licences };
+            install(cache, digest, &manifest, &fixed, Some(&mut live), report)?;
             manifest.code
         }
     };

@@ -4,7 +4,7 @@
 use super::build::{Reporter, read_verified};
 use super::manifest::{ManifestFile, ManifestFolder};
 use super::recipe::Recipe;
-use super::{Folder, ImageFiles};
+use super::{Folder, ImageFiles, tar};
 use crate::error::{Error, Result};
 use crate::memory::FileMap;
 use crate::policy::GuestPath;
@@ -39,6 +39,16 @@ pub(super) fn gather(recipe: &Recipe, unpacked: &Path, report: &mut Reporter<'_>
             None => outer,
         };
         gathered.add_all(recipe, &archive.guest, archive.detached, inner)?;
+    }
+    for archive in &recipe.parsed.untar {
+        let bytes = read_verified(recipe, unpacked, &archive.from, archive.sha256, report)?;
+        for entry in tar::entries(&bytes) {
+            let (path, content) = entry.map_err(|reason| damaged(recipe, &format!("{}: {reason}", archive.from)))?;
+            GuestPath::parse(&format!("/{path}"))?;
+            if !archive.leave_out.iter().any(|start| path.starts_with(start)) {
+                gathered.add(&archive.guest, false, &path, content);
+            }
+        }
     }
     Ok(gathered)
 }

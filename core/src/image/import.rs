@@ -112,13 +112,14 @@ impl Staged<'_> {
         };
         let (description, digests) = archive::read(from, trust.as_archive(), expect, known, report)?;
         let Description { name, image, baseline, .. } = description;
-        for needed in [Engine::CODE.1, MANIFEST, FILES, MEMORY, STATE] {
-            if !digests.contains_key(needed) {
-                return Err(damaged(&name, format!("its archive has no {needed}")));
-            }
-        }
+        let has = |needed: &&str| match digests.contains_key(*needed) {
+            true => Ok(()),
+            false => Err(damaged(&name, format!("its archive has no {needed}"))),
+        };
+        [Engine::CODE.1, MANIFEST].iter().try_for_each(has)?;
         let text = fs::read(folder.join(MANIFEST)).map_err(Error::host_io("reading an image"))?;
-        let manifest = serde_json::from_slice(&text).map_err(|error| damaged(&name, error.to_string()))?;
+        let manifest: Manifest = serde_json::from_slice(&text).map_err(|error| damaged(&name, error.to_string()))?;
+        manifest.needs().iter().try_for_each(has)?;
         Ok(Staged { folder, name, image, baseline, manifest, digests })
     }
 

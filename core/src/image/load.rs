@@ -2,9 +2,9 @@
 
 use super::manifest::{FILES, KIND, MANIFEST, MEMORY, Manifest, STATE};
 use super::{Image, ImageFiles, ImageInfo, Inner, Invocation, Kind, files, name};
-use crate::engine::{Cache, Digest, Engine, Sealed, Start, replace};
+use crate::engine::{Cache, Digest, Engine, Sealed, replace};
 use crate::error::{Error, Result};
-use crate::guest::{Reactor, Warm};
+use crate::guest::{Abi, Guest, Reactor, Warm};
 use crate::memory::MemoryImage;
 use crate::vfs::Caps;
 use crate::wasi::WasiState;
@@ -31,18 +31,24 @@ pub(super) fn load_entry(
     (digest, sealed, manifest): (Digest, Sealed, Manifest),
 ) -> Result<Image> {
     let damaged = |reason: String| Error::ImageDamaged { name: name.to_owned(), reason };
-    let code = engine.load(Start::Image, manifest.code)?.ok_or_else(|| damaged("its compiled code is gone".into()))?;
+    let code =
+        engine.load(manifest.start(), manifest.code)?.ok_or_else(|| damaged("its compiled code is gone".into()))?;
     let info = info(engine, digest, &sealed, &manifest);
     let block = sealed.file(FILES).map_err(damaged)?;
     let files = files::map(&block, &manifest.folders, &manifest.memory).map_err(damaged)?;
-    let memory = sealed.file(MEMORY).map_err(damaged)?;
-    let memory = MemoryImage::of_sealed(memory).map_err(|error| damaged(format!("{MEMORY}: {error}")))?;
-    let (exports, globals): (Vec<_>, Vec<_>) = manifest.globals.into_iter().unzip();
-    let wasi = state(&sealed, &files).map_err(damaged)?;
-    let reactor = Reactor::link(code, &exports)?;
+    let kind = match manifest.abi {
+        Abi::Command => Kind::Command(Guest::link(code, Abi::Command)?),
+        Abi::Reactor => {
+            let memory = sealed.file(MEMORY).map_err(damaged)?;
+            let memory = MemoryImage::of_sealed(memory).map_err(|error| damaged(format!("{MEMORY}: {error}")))?;
+            let (exports, globals): (Vec<_>, Vec<_>) = manifest.globals.into_iter().unzip();
+            let wasi = state(&sealed, &files).map_err(damaged)?;
+            let reactor = Reactor::link(code, &exports)?;
+            let warm = Warm { memory, globals, driver: manifest.driver };
+            Kind::Reactor(Box::new(super::Start { reactor, warm, wasi, made_by: manifest.engine }))
+        }
+    };
     sealed.touch();
-    let warm = Warm { memory, globals, driver: manifest.driver };
-    let kind = Kind::Reactor(Box::new(super::Start { reactor, warm, wasi, made_by: manifest.engine }));
     let invocation = Invocation { argv0: manifest.argv0, scripts: manifest.scripts, env: manifest.env };
     Ok(Image { inner: Arc::new(Inner { engine: engine.clone(), info, kind, invocation, files }) })
 }

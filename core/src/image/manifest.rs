@@ -3,15 +3,15 @@
 //! ```text
 //! image.json   this manifest
 //! files.bin    the read-only files, one after the other
-//! memory.bin   linear memory: whole WebAssembly pages, sparse where it is zero
-//! state.bin    the file tree and the descriptors at the end of the warm-up
+//! memory.bin   linear memory: whole WebAssembly pages, sparse where it is zero; not of a command
+//! state.bin    the file tree and the descriptors at the end of the warm-up; not of a command
 //! licences.txt the terms of what the image consists of, where its recipe names them
 //! ```
 
 use super::recipe::Recipe;
 use crate::engine::{Baseline, Digest, Engine, Hasher, Start};
 use crate::error::Result;
-use crate::guest::{Driver, GlobalValue};
+use crate::guest::{Abi, Driver, GlobalValue};
 use crate::policy::GuestPath;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -28,6 +28,9 @@ pub(super) const LICENCES: &str = "licences.txt";
 pub(super) struct Manifest {
     pub(super) name: String,
     pub(super) language: String,
+    /// Whether its guests are forked from a warm one, or commands that are run anew each time.
+    #[serde(default = "reactor")]
+    pub(super) abi: Abi,
     /// What the compiled code was made by; another engine's image is not there for this one.
     pub(super) engine: Digest,
     /// The baseline that it was compiled for; none if for the very CPU that it was compiled on.
@@ -53,8 +56,29 @@ impl Manifest {
     /// True if this engine and this machine can run the code.
     pub(super) fn fits(&self, engine: &Engine) -> Result<bool> {
         let runs = self.baseline.is_none_or(|baseline| baselines().contains(&baseline));
-        Ok(runs && self.engine == engine.image_fingerprint(self.baseline)?)
+        Ok(runs && self.engine == engine.fingerprint(self.start(), self.baseline)?)
     }
+
+    /// How its guests' memories start.
+    pub(super) fn start(&self) -> Start {
+        match self.abi {
+            Abi::Command => Start::Module,
+            Abi::Reactor => Start::Image,
+        }
+    }
+
+    /// The files that its folder has besides this one.
+    pub(super) fn needs(&self) -> &'static [&'static str] {
+        match self.abi {
+            Abi::Command => &[FILES],
+            Abi::Reactor => &[FILES, MEMORY, STATE],
+        }
+    }
+}
+
+/// What images were before there were others.
+fn reactor() -> Abi {
+    Abi::Reactor
 }
 
 /// The baselines that this machine has.

@@ -16,6 +16,7 @@ mod manifest;
 mod name;
 mod progress;
 mod recipe;
+mod tar;
 mod warm_up;
 
 pub use compile::{Compile, Compiler, Join, Patch, PatchError};

@@ -68,6 +68,7 @@ const BUILTIN: &[Builtin] = &[
         "lib/locale.js",
         "lib/end.js"
     ),
+    builtin!("clang"),
 ];
 
 /// The Python driver: one module, in the order its README gives.
@@ -101,7 +102,7 @@ pub struct Recipe {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Source {
-    /// Which registry: `pypi`, or `crates`.
+    /// Which registry: `pypi`, `crates` or `npm`.
     pub registry: String,
     /// The package's name there.
     pub package: String,
@@ -138,6 +139,9 @@ pub(super) struct Parsed {
     /// Archives of the source whose files become read-only files of the guest's tree.
     #[serde(default)]
     pub(super) unzip: Vec<Unzip>,
+    /// The same for tar archives.
+    #[serde(default)]
+    pub(super) untar: Vec<Untar>,
     #[serde(default)]
     pub(super) memory: Memory,
     /// Files and folders of the source that hold the terms it may be passed on under.
@@ -156,13 +160,15 @@ pub(super) enum DriverKind {
     Cpython,
     /// The module's own `sandcell_turn`.
     Exported,
+    /// Nothing: it is a command, which is run anew each time.
+    Command,
 }
 
 impl DriverKind {
     /// Functions that the module must export besides its own.
     pub(super) fn exports(self) -> &'static [&'static str] {
         match self {
-            DriverKind::Own => &[],
+            DriverKind::Own | DriverKind::Command => &[],
             DriverKind::Cpython => &CPYTHON_EXPORTS,
             DriverKind::Exported => &EXPORTED_EXPORTS,
         }
@@ -171,7 +177,7 @@ impl DriverKind {
     /// What is run in the guest to install it.
     pub(super) fn source(self) -> &'static str {
         match self {
-            DriverKind::Own | DriverKind::Exported => "",
+            DriverKind::Own | DriverKind::Exported | DriverKind::Command => "",
             DriverKind::Cpython => CPYTHON_DRIVER,
         }
     }
@@ -190,6 +196,18 @@ pub(super) struct Unzip {
     /// The folder lies below a file: it is found as a preopened directory only.
     #[serde(default)]
     pub(super) detached: bool,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Untar {
+    /// Where the files are seen.
+    pub(super) guest: GuestPath,
+    pub(super) from: String,
+    pub(super) sha256: Digest,
+    /// Beginnings of the paths of files that are not needed.
+    #[serde(default)]
+    pub(super) leave_out: Vec<String>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -246,6 +264,7 @@ impl Recipe {
             .map_err(|error| Error::DocumentInvalid { what: "recipe".into(), reason: error.to_string() })?;
         name::check(&parsed.name)?;
         let froms = parsed.file.iter().map(|file| &file.from).chain(parsed.unzip.iter().map(|archive| &archive.from));
+        let froms = froms.chain(parsed.untar.iter().map(|archive| &archive.from));
         let froms = froms.chain([&parsed.module.from]).chain(&parsed.licences);
         let froms = froms.chain(parsed.compile.iter().flat_map(Compile::paths));
         for from in froms {

@@ -55,7 +55,8 @@ impl WarmUp {
         warm_up.step(async |live| live.call_if_there(START).await)?;
         warm_up.step(async |live| live.call_if_there("_initialize").await)?;
         match kind {
-            DriverKind::Own => {}
+            // A command has no warm-up at all.
+            DriverKind::Own | DriverKind::Command => {}
             DriverKind::Cpython => warm_up.install_driver(kind)?,
             DriverKind::Exported => warm_up.live.set_driver(Driver::Exported),
         }

@@ -133,6 +133,7 @@ impl SandboxBuilder {
         let host_bytes = Arc::new(Budget::new(limits.value(LimitKey::HostBytes)));
         let (body, clock) = match image.kind() {
             Kind::Command(_) => {
+                let mounts = beside(image.files().mounts(), mounts);
                 check_descriptors(&mounts, 3, &limits)?;
                 let clock = wasi::clock(policy.clock);
                 (
@@ -229,6 +230,13 @@ fn check_memory(snapshot: &Snapshot, limits: &Limits) -> Result<()> {
         return Err(Error::SnapshotExceeds { limit: LimitKey::MemoryBytes, needed, allowed });
     }
     Ok(())
+}
+
+/// The image's own mounts, then those of the policy, which take the place of the image's.
+fn beside(image: Vec<MountPoint>, policy: Vec<MountPoint>) -> Vec<MountPoint> {
+    let own = image.into_iter().filter(|own| policy.iter().all(|mount| mount.guest != own.guest));
+    let own: Vec<_> = own.collect();
+    own.into_iter().chain(policy).collect()
 }
 
 /// The guest starts with a descriptor for each mount beside its three streams.

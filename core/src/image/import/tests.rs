@@ -23,6 +23,7 @@ fn manifest(engine: &Engine) -> Manifest {
     Manifest {
         name: "small".into(),
         language: "wat".into(),
+        abi: crate::guest::Abi::Reactor,
         engine: engine.machine(Start::Image).unwrap().fingerprint,
         baseline: None,
         code: Digest::of(b"code"),
