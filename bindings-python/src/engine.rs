@@ -2,7 +2,6 @@
 
 use crate::fault::{Fault, Result};
 use crate::held::same_process;
-use crate::image::Image;
 use crate::quantity;
 use parking_lot::Mutex;
 use pyo3::prelude::*;
