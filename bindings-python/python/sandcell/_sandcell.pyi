@@ -13,6 +13,7 @@ from sandcell._tools import ToolCall
 from sandcell._values import (
     Artifact,
     Denial,
+    Diagnostic,
     Event,
     FilesDiff,
     ImageInfo,
@@ -212,6 +213,8 @@ class Outcome:
     def files(self) -> FilesDiff: ...
     @property
     def denials(self) -> list[Denial]: ...
+    @property
+    def diagnostics(self) -> list[Diagnostic]: ...
     @property
     def tool_calls(self) -> ToolRecord: ...
     @property

@@ -5,6 +5,7 @@ use super::name;
 use crate::engine::{Digest, Hasher};
 use crate::error::{Error, Result};
 use crate::guest::{CPYTHON_EXPORTS, EXPORTED_EXPORTS};
+use crate::language::Language;
 use crate::policy::GuestPath;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -243,8 +244,9 @@ pub(super) struct File {
 }
 
 impl Recipe {
-    /// A recipe that comes with the library.
+    /// A recipe that comes with the library, by its name or that of a [`Language`].
     pub fn builtin(name: &str) -> Option<Recipe> {
+        let name = Language::alias(name).map_or(name, |language| language.image());
         let builtin = BUILTIN.iter().find(|builtin| builtin.name == name)?;
         let recipe = Recipe::parse(builtin.text).ok()?;
         Some(Recipe { own: builtin.own, ..recipe })
@@ -262,7 +264,7 @@ impl Recipe {
     pub fn parse(text: &str) -> Result<Recipe> {
         let parsed: Parsed = toml::from_str(text)
             .map_err(|error| Error::DocumentInvalid { what: "recipe".into(), reason: error.to_string() })?;
-        name::check(&parsed.name)?;
+        name::check_new(&parsed.name)?;
         let froms = parsed.file.iter().map(|file| &file.from).chain(parsed.unzip.iter().map(|archive| &archive.from));
         let froms = froms.chain(parsed.untar.iter().map(|archive| &archive.from));
         let froms = froms.chain([&parsed.module.from]).chain(&parsed.licences);

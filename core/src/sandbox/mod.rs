@@ -6,6 +6,7 @@ mod command;
 mod follow;
 mod hint;
 mod outcome;
+mod prepare;
 mod program;
 mod run;
 mod session;

@@ -1,6 +1,7 @@
 //! Starting runs, driving them, and taking what came of them.
 
 use super::outcome::{Remains, outcome};
+use super::prepare::{Prepared, Refused, prepare};
 use super::task::{Finished, Returned, Shared, Step, Task};
 use super::turn::{self, Work};
 use super::{AWAY, Body, GONE, Program, Sandbox, command};
@@ -9,9 +10,9 @@ use crate::guest::Answer;
 use crate::image::Kind;
 use crate::limits::{LimitKey, Limits};
 use crate::outcome::{Event, Outcome, Status};
-use crate::store::{Desk, Suspension};
+use crate::store::{Desk, Report, Suspension};
 use crate::tools::{Broker, CallResult};
-use crate::wasi::{Interrupt, Outlet, Setup, Stdin};
+use crate::wasi::{Captured, Interrupt, Outlet, Setup, Stdin, Streams};
 use std::future::{Future, poll_fn};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -36,6 +37,10 @@ impl Sandbox {
         self.make_way()?;
         self.image.engine().check_handlers()?;
         let limits = self.limits.clone();
+        let program = match prepare(program, &self.image)? {
+            Prepared::Ready(program) => program,
+            Prepared::Refused(refused) => return self.begin_refused(*refused, limits, manner),
+        };
         match &mut self.body {
             Body::Command { vfs } => {
                 let (args, stdin) = program.into_arguments(&self.image)?;
@@ -77,6 +82,30 @@ impl Sandbox {
                 self.begin_turn(work, turn.stdin, script, limits, manner)?;
             }
         }
+        Ok(())
+    }
+
+    /// A run of a program that is none: it is over when it is driven, and the guest knows nothing of it.
+    fn begin_refused(&mut self, refused: Refused, limits: Limits, manner: Manner) -> Result<()> {
+        if let Body::Session(session) = &mut self.body {
+            session.live(&limits)?;
+        }
+        let status = refused.status();
+        let Refused { text, diagnostics, .. } = refused;
+        let stderr = Captured::of(text.as_bytes(), limits.value(LimitKey::OutputBytes), &self.host_bytes);
+        let vfs = self.vfs()?;
+        let report = Report {
+            streams: Streams { stderr, ..Streams::default() },
+            files: vfs.diff(),
+            fs_bytes: vfs.fs_bytes_used(),
+            fuel_left: limits.value(LimitKey::Fuel),
+            peak_memory_bytes: 0,
+        };
+        let remains = Remains { status, answer: Answer::default(), report, diagnostics };
+        let over = manner.to_end.then(|| "its program ran to its end".to_owned());
+        let finished = Finished { body: Returned::Untouched(over), remains: Ok(remains) };
+        let (shared, _) = self.shared(&limits, manner);
+        self.task = Some(self.task(std::future::ready(finished), shared, limits));
         Ok(())
     }
 
@@ -233,7 +262,12 @@ impl Sandbox {
         report.leave_out(task.script.as_deref());
         task.suspend(token.clone(), calls.iter().map(|call| call.id).collect());
         let mut outcome = outcome(
-            Remains { status: Status::Suspended { calls: calls.clone(), token }, answer: Answer::default(), report },
+            Remains {
+                status: Status::Suspended { calls: calls.clone(), token },
+                answer: Answer::default(),
+                report,
+                diagnostics: Vec::new(),
+            },
             &task.shared,
             &task.limits,
         );
@@ -253,6 +287,11 @@ impl Sandbox {
         match (&mut self.body, body) {
             (Body::Session(session), Returned::Live(live, reason)) => {
                 session.take_back(live, over.or(reason.as_deref()));
+            }
+            (Body::Session(session), Returned::Untouched(reason)) => {
+                if let Some(reason) = over.or(reason.as_deref()) {
+                    session.end(reason);
+                }
             }
             (Body::Session(session), _) => session.lose(),
             (Body::Command { vfs }, Returned::Files(tree)) => *vfs = Some(tree),

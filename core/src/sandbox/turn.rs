@@ -100,7 +100,10 @@ pub(super) async fn run(mut live: Box<Live>, run: Run) -> Finished {
         Ok(mut report) => {
             report.fuel_left = fuel_left;
             report.leave_out(script.as_deref());
-            Finished { body: Returned::Live(live, over), remains: Ok(Remains { status, answer, report }) }
+            Finished {
+                body: Returned::Live(live, over),
+                remains: Ok(Remains { status, answer, report, diagnostics: Vec::new() }),
+            }
         }
         Err(panic) => nothing(store::panicked(panic.as_ref())),
     }
