@@ -87,6 +87,8 @@ codes! {
     tool_invalid = 108, ToolInvalid, Usage, "Correct what the message names; a tool's name is a letter, then letters, digits and `_`, at most 64.";
     /// The policy for tools names a tool that was not handed over, or a rule that cannot hold.
     tool_policy_invalid = 109, ToolPolicyInvalid, Usage, "Correct every rule that the message names.";
+    /// A flag for a compiler is not one of those that are allowed.
+    flag_invalid = 112, FlagInvalid, Usage, "Leave the flag out; docs/c.md lists those that are allowed.";
 
     /// The bytes are not a WebAssembly module, or one that uses a proposal that is off.
     module_invalid = 200, ModuleInvalid, Module, "Compile the program for wasm32-wasip1.";

@@ -91,6 +91,14 @@ pub enum Error {
         /// Everything that is wrong with it.
         reason: String,
     },
+    /// A flag for the compiler is not one of those that are allowed.
+    #[error("flag `{flag}` for the compiler is refused: {reason}")]
+    FlagInvalid {
+        /// The flag, cut to 64 characters.
+        flag: String,
+        /// Which rule it breaks.
+        reason: &'static str,
+    },
     /// The bytes are not a usable module.
     #[error("not a WebAssembly module that can run here: {reason}")]
     ModuleInvalid {
@@ -320,6 +328,7 @@ impl Error {
             Error::DocumentInvalid { .. } => Code::DocumentInvalid,
             Error::ToolInvalid { .. } => Code::ToolInvalid,
             Error::ToolPolicyInvalid { .. } => Code::ToolPolicyInvalid,
+            Error::FlagInvalid { .. } => Code::FlagInvalid,
             Error::ModuleInvalid { .. } => Code::ModuleInvalid,
             Error::ImportUnknown { .. } => Code::ImportUnknown,
             Error::ExportMissing { .. } => Code::ExportMissing,

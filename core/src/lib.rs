@@ -33,6 +33,7 @@ mod pool;
 mod sandbox;
 mod snapshot;
 mod store;
+mod toolchain;
 mod tools;
 mod vfs;
 mod wasi;

@@ -16,13 +16,7 @@ const WASM_PAGE: u64 = 64 << 10;
 /// # Errors
 /// `module_exceeds`, `module_invalid`.
 pub(super) fn check(wasm: &[u8], limits: &Limits) -> Result<()> {
-    let claims = Claims::of(wasm);
-    if claims.memories > MAX_MEMORIES {
-        let reason = format!("it has {} memories, and at most {MAX_MEMORIES} are supported", claims.memories);
-        return Err(Error::ModuleInvalid { reason });
-    }
-    let needs =
-        [(LimitKey::MemoryBytes, claims.pages.saturating_mul(WASM_PAGE)), (LimitKey::TableElements, claims.elements)];
+    let needs = needs(wasm)?;
     for (limit, needed) in needs {
         let allowed = limits.value(limit);
         if needed > allowed {
@@ -30,6 +24,20 @@ pub(super) fn check(wasm: &[u8], limits: &Limits) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// How much of each limit a module takes before it does anything.
+///
+/// # Errors
+/// `module_invalid`.
+pub(crate) fn needs(wasm: &[u8]) -> Result<Vec<(LimitKey, u64)>> {
+    let claims = Claims::of(wasm);
+    if claims.memories > MAX_MEMORIES {
+        let reason = format!("it has {} memories, and at most {MAX_MEMORIES} are supported", claims.memories);
+        return Err(Error::ModuleInvalid { reason });
+    }
+    let memory = claims.pages.saturating_mul(WASM_PAGE);
+    Ok(vec![(LimitKey::MemoryBytes, memory), (LimitKey::TableElements, claims.elements)])
 }
 
 /// Sums of what is declared.

@@ -19,6 +19,7 @@ mod recipe;
 mod tar;
 mod warm_up;
 
+pub(crate) use claims::needs;
 pub use compile::{Compile, Compiler, Join, Patch, PatchError};
 pub use derive::Derivation;
 pub use import::Trust;
@@ -118,15 +119,27 @@ pub(crate) struct Folder {
 impl ImageFiles {
     /// The mounts that every guest of the image has, in the order of their descriptors.
     pub(crate) fn mounts(&self) -> Vec<MountPoint> {
-        let read_only = self.folders.iter().map(|folder| MountPoint {
+        let mut mounts = self.read_only();
+        mounts.extend(self.writable());
+        mounts
+    }
+
+    /// The image's own files.
+    pub(crate) fn read_only(&self) -> Vec<MountPoint> {
+        let mount = |folder: &Folder| MountPoint {
             guest: folder.guest.clone(),
             source: vfs::Source::Image { files: folder.files.clone(), detached: folder.detached },
-        });
-        let memory = self.memory.iter().map(|guest| MountPoint {
+        };
+        self.folders.iter().map(mount).collect()
+    }
+
+    /// The empty folders in memory.
+    pub(crate) fn writable(&self) -> Vec<MountPoint> {
+        let mount = |guest: &GuestPath| MountPoint {
             guest: guest.clone(),
             source: vfs::Source::Memory { files: Vec::new(), access: Access::ReadWrite },
-        });
-        read_only.chain(memory).collect()
+        };
+        self.memory.iter().map(mount).collect()
     }
 }
 

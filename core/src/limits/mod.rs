@@ -5,6 +5,7 @@
 //! cannot be expressed.
 
 mod budget;
+mod compiling;
 mod table;
 
 pub(crate) use budget::Budget;

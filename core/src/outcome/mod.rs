@@ -145,6 +145,23 @@ pub struct Usage {
     pub fs_bytes: u64,
     /// Calls of host tools.
     pub host_calls: u64,
+    /// Time spent compiling the program before it ran, in milliseconds; no part of `wall_ms`, and 0 where
+    /// it was compiled before.
+    #[serde(default, skip_serializing_if = "is_zero_ms")]
+    pub compile_ms: f64,
+    /// What the compiler used; no part of `fuel`.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub compile_fuel: u64,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]
+fn is_zero_ms(time: &f64) -> bool {
+    *time == 0.0
 }
 
 /// Something the guest tried and was not allowed to do.

@@ -5,6 +5,7 @@ use super::{Body, CancelHandle, Sandbox};
 use crate::error::{Error, Result};
 use crate::guest::{Driver, Live};
 use crate::image::{Image, Kind};
+use crate::language::How;
 use crate::limits::{Budget, LimitKey, Limits};
 use crate::policy::{Policy, ToolPolicy};
 use crate::snapshot::Snapshot;
@@ -20,6 +21,7 @@ pub struct SandboxBuilder {
     origin: Origin,
     policy: Policy,
     limits: Limits,
+    compile_limits: Limits,
     reseed: bool,
     guest_turns: bool,
     tools: Vec<Tool>,
@@ -48,7 +50,8 @@ impl SandboxBuilder {
 
     fn from_origin(origin: Origin, policy: Policy, limits: Limits, toolbox: Option<Arc<Toolbox>>) -> SandboxBuilder {
         let (reseed, guest_turns, tools, gate) = (false, false, Vec::new(), None);
-        SandboxBuilder { origin, policy, limits, reseed, guest_turns, tools, gate, toolbox }
+        let compile_limits = Limits::for_compiling();
+        SandboxBuilder { origin, policy, limits, compile_limits, reseed, guest_turns, tools, gate, toolbox }
     }
 
     /// What the guest may touch; nothing unless set.
@@ -87,6 +90,14 @@ impl SandboxBuilder {
         self
     }
 
+    /// The ceilings of the compiler, for an image whose programs are compiled; unless set,
+    /// [`Limits::for_compiling`]. The program itself has the sandbox's.
+    #[must_use]
+    pub fn compile_limits(mut self, limits: Limits) -> SandboxBuilder {
+        self.compile_limits = limits;
+        self
+    }
+
     /// Gives a sandbox made from a snapshot randomness of its own before its first run. Otherwise
     /// it goes on with the session's. A sandbox made from an image always has its own.
     #[must_use]
@@ -122,7 +133,7 @@ impl SandboxBuilder {
     /// `module_exceeds` and `snapshot_exceeds` when the limits are smaller than what it starts with,
     /// `host_exhausted`.
     pub fn build(self) -> Result<Sandbox> {
-        let SandboxBuilder { origin, policy, limits, reseed, guest_turns, tools, gate, toolbox } = self;
+        let SandboxBuilder { origin, policy, limits, compile_limits, reseed, guest_turns, tools, gate, toolbox } = self;
         check_environment(&policy)?;
         let toolbox = toolbox_of(toolbox, tools, &policy.tools, gate)?;
         let mounts = vfs::mount_points(&policy.mounts)?;
@@ -133,7 +144,10 @@ impl SandboxBuilder {
         let host_bytes = Arc::new(Budget::new(limits.value(LimitKey::HostBytes)));
         let (body, clock) = match image.kind() {
             Kind::Command(_) => {
-                let mounts = beside(image.files().mounts(), mounts);
+                // The compiler's own files are for the compiler.
+                let compiles = image.language().is_some_and(|language| language.how() == How::Compile);
+                let own = if compiles { image.files().writable() } else { image.files().mounts() };
+                let mounts = beside(own, mounts);
                 check_descriptors(&mounts, 3, &limits)?;
                 let clock = wasi::clock(policy.clock);
                 (
@@ -180,6 +194,7 @@ impl SandboxBuilder {
             image,
             policy,
             limits,
+            compile_limits,
             host_bytes,
             clock,
             task: None,

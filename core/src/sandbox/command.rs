@@ -7,6 +7,7 @@ use crate::error::Result;
 use crate::guest::{Answer, Ended, Guest};
 use crate::outcome::Status;
 use crate::store::{self, Halt, Host, Report, State, serve};
+use crate::toolchain::Cost;
 use crate::tools::Broker;
 use crate::wasi::{Setup, Stop, WasiCtx};
 use std::collections::BTreeMap;
@@ -43,8 +44,14 @@ pub(super) async fn run(guest: Guest, setup: Setup, shared: Shared, mut broker: 
     }));
     match taken {
         Ok((report, tree)) => {
-            let remains =
-                status.map(|status| Remains { status, answer: Answer::default(), report, diagnostics: Vec::new() });
+            let remains = status.map(|status| Remains {
+                status,
+                answer: Answer::default(),
+                report,
+                diagnostics: Vec::new(),
+                compile: Cost::default(),
+                hint: String::new(),
+            });
             Finished { body: Returned::Files(Box::new(tree)), remains }
         }
         Err(panic) => nothing(store::panicked(panic.as_ref())),

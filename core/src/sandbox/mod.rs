@@ -3,6 +3,7 @@
 mod builder;
 mod cancel;
 mod command;
+mod compiled;
 mod follow;
 mod hint;
 mod outcome;
@@ -66,6 +67,7 @@ pub struct Sandbox {
     image: Image,
     policy: Policy,
     limits: Limits,
+    compile_limits: Limits,
     host_bytes: Arc<Budget>,
     clock: Arc<Clock>,
     /// The run under way: one that is suspended, or that is being driven.

@@ -6,6 +6,7 @@ use crate::guest::Answer;
 use crate::limits::{LimitKey, Limits};
 use crate::outcome::{CallOutcome, Denial, Diagnostic, Outcome, Status, ToolErrorKind, ToolRecord, Usage};
 use crate::store::Report;
+use crate::toolchain::Cost;
 
 /// What a run leaves behind, before it is an outcome.
 pub(super) struct Remains {
@@ -14,11 +15,15 @@ pub(super) struct Remains {
     pub(super) report: Report,
     /// What was found in the program before it ran.
     pub(super) diagnostics: Vec<Diagnostic>,
+    /// What compiling it took.
+    pub(super) compile: Cost,
+    /// What is known better than by looking at the outcome; or empty.
+    pub(super) hint: String,
 }
 
 /// The outcome; `script` is the program itself, which is no file that the guest made.
 pub(super) fn outcome(remains: Remains, shared: &Shared, limits: &Limits) -> Outcome {
-    let Remains { status, answer, report, diagnostics } = remains;
+    let Remains { status, answer, report, diagnostics, compile, hint } = remains;
     let Report { streams, files, fuel_left, peak_memory_bytes, fs_bytes } = report;
     let tool_calls = shared.record.as_ref().map(|record| record.lock().clone()).unwrap_or_default();
     let milliseconds = |duration: std::time::Duration| duration.as_secs_f64() * 1_000.0;
@@ -30,6 +35,8 @@ pub(super) fn outcome(remains: Remains, shared: &Shared, limits: &Limits) -> Out
         output_bytes: streams.stdout.written.saturating_add(streams.stderr.written),
         fs_bytes,
         host_calls: tool_calls.counts.values().sum(),
+        compile_ms: milliseconds(compile.time),
+        compile_fuel: compile.fuel,
     };
     let mut denials = streams.denials;
     denials.extend(denied_calls(&tool_calls));
@@ -47,9 +54,11 @@ pub(super) fn outcome(remains: Remains, shared: &Shared, limits: &Limits) -> Out
         diagnostics,
         tool_calls,
         usage,
-        hint: String::new(),
+        hint,
     };
-    outcome.hint = hint::hint(&outcome, limits);
+    if outcome.hint.is_empty() {
+        outcome.hint = hint::hint(&outcome, limits);
+    }
     outcome
 }
 

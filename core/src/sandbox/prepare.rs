@@ -4,12 +4,16 @@ use super::Program;
 use crate::error::{Error, Result};
 use crate::image::Image;
 use crate::language::How;
+use crate::limits::Limits;
 use crate::outcome::{Diagnostic, Status};
+use crate::toolchain::Job;
 
 /// What came of preparing a program.
 pub(super) enum Prepared {
     /// It can be run.
     Ready(Program),
+    /// It is compiled first; what is left of the program is for the command that comes of it.
+    Compile(Box<Job>, Program),
     /// It is no program of its language: nothing of it runs.
     #[allow(dead_code, reason = "what strips types and what compiles make it")]
     Refused(Box<Refused>),
@@ -34,11 +38,14 @@ impl Refused {
 }
 
 /// Makes of a program what its image's guest takes.
-pub(super) fn prepare(program: Program, image: &Image) -> Result<Prepared> {
+pub(super) fn prepare(program: Program, image: &Image, compile_limits: &Limits) -> Result<Prepared> {
     match image.language().map(|language| language.how()) {
         None | Some(How::Turn) => Ok(Prepared::Ready(program)),
         Some(How::Strip) => Err(not_yet(image, "taking types out of source code is not built yet")),
-        Some(How::Compile) => Err(not_yet(image, "compiling source code is not built yet")),
+        Some(How::Compile) => {
+            let (sources, flags, program) = program.into_sources(image)?;
+            Ok(Prepared::Compile(Box::new(Job::new(image, sources, &flags, compile_limits)?), program))
+        }
     }
 }
 

@@ -5,9 +5,12 @@ use crate::guest::Driver;
 use crate::image::Image;
 use crate::limits::{LimitKey, Limits};
 use crate::policy::{GuestPath, Policy};
+use crate::toolchain::Sources;
+use crate::vfs::Bytes;
 use crate::wasi::Stdin;
 use serde::Serialize;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// One program for one run: source code for an interpreter, or a command module's arguments.
 ///
@@ -24,6 +27,7 @@ pub struct Program {
     args: Vec<String>,
     pub(super) stdin: Stdin,
     line_buffered: Option<bool>,
+    flags: Vec<String>,
 }
 
 /// What a program becomes for a session.
@@ -99,12 +103,20 @@ impl Program {
             args: Vec::new(),
             stdin: Stdin::empty(),
             line_buffered: None,
+            flags: Vec::new(),
         }
     }
 
     /// The image's own command, with arguments to come.
     pub fn command() -> Program {
-        Program { source: None, name: None, args: Vec::new(), stdin: Stdin::empty(), line_buffered: None }
+        Program {
+            source: None,
+            name: None,
+            args: Vec::new(),
+            stdin: Stdin::empty(),
+            line_buffered: None,
+            flags: Vec::new(),
+        }
     }
 
     /// The script's file name, as its tracebacks show it.
@@ -143,13 +155,36 @@ impl Program {
         self
     }
 
+    /// Flags for the compiler, such as `-O3`, `-std=c++23` or `-Wall`, for a language that is compiled. Which
+    /// are allowed docs/c.md lists.
+    #[must_use]
+    pub fn flags<F: Into<String>>(mut self, flags: impl IntoIterator<Item = F>) -> Program {
+        self.flags.extend(flags.into_iter().map(Into::into));
+        self
+    }
+
+    /// What is compiled, the flags for it, and what is left for the command that comes of it.
+    pub(super) fn into_sources(mut self, image: &Image) -> Result<(Sources, Vec<String>, Program)> {
+        let source = self.source.take().ok_or_else(|| invalid(image, "it takes source code: use Program::code"))?;
+        let entry = match self.name.take() {
+            Some(name) if name.contains('/') => return Err(invalid(image, "a script's name cannot contain /")),
+            Some(name) => name,
+            None => format!("main.{}", image.language().map_or("c", |language| language.extensions()[0])),
+        };
+        let files = vec![(entry.clone(), Arc::new(source.into_bytes()) as Bytes)];
+        // What the program is called when it runs: `main` for `main.c`.
+        self.name = Some(entry.rsplit_once('.').map_or(entry.as_str(), |(stem, _)| stem).to_owned());
+        Ok((Sources { files, entry }, std::mem::take(&mut self.flags), self))
+    }
+
     /// The arguments for a command module.
     pub(super) fn into_arguments(self, image: &Image) -> Result<(Vec<String>, Stdin)> {
         if self.source.is_some() {
             return Err(invalid(image, "it takes no source code: use Program::command"));
         }
+        self.check_flags(image)?;
         self.check_arguments()?;
-        let mut args = vec![image.invocation().argv0.clone()];
+        let mut args = vec![self.name.unwrap_or_else(|| image.invocation().argv0.clone())];
         args.extend(self.args);
         Ok((args, self.stdin))
     }
@@ -159,6 +194,7 @@ impl Program {
     pub(super) fn into_turn(self, about: &About<'_>) -> Result<Turn> {
         let About { image, policy, limits, driver, seeding, tools, followed } = *about;
         let fresh = seeding.is_some();
+        self.check_flags(image)?;
         self.check_arguments()?;
         let source = self.source.ok_or_else(|| invalid(image, "it takes source code: use Program::code"))?;
         if source.contains('\0') {
@@ -191,6 +227,13 @@ impl Program {
             head.request(seeding, &source)?
         };
         Ok(Turn { request, script: path.map(|path| (path, source)), stdin: self.stdin })
+    }
+
+    fn check_flags(&self, image: &Image) -> Result<()> {
+        match self.flags.is_empty() {
+            true => Ok(()),
+            false => Err(invalid(image, "its programs are not compiled, so that flags mean nothing")),
+        }
     }
 
     fn check_arguments(&self) -> Result<()> {

@@ -4,13 +4,14 @@ use super::outcome::{Remains, outcome};
 use super::prepare::{Prepared, Refused, prepare};
 use super::task::{Finished, Returned, Shared, Step, Task};
 use super::turn::{self, Work};
-use super::{AWAY, Body, GONE, Program, Sandbox, command};
+use super::{AWAY, Body, GONE, Program, Sandbox, command, compiled};
 use crate::error::{Error, Result};
 use crate::guest::Answer;
 use crate::image::Kind;
 use crate::limits::{LimitKey, Limits};
 use crate::outcome::{Event, Outcome, Status};
 use crate::store::{Desk, Report, Suspension};
+use crate::toolchain::Cost;
 use crate::tools::{Broker, CallResult};
 use crate::wasi::{Captured, Interrupt, Outlet, Setup, Stdin, Streams};
 use std::future::{Future, poll_fn};
@@ -37,8 +38,9 @@ impl Sandbox {
         self.make_way()?;
         self.image.engine().check_handlers()?;
         let limits = self.limits.clone();
-        let program = match prepare(program, &self.image)? {
-            Prepared::Ready(program) => program,
+        let (program, job) = match prepare(program, &self.image, &self.compile_limits)? {
+            Prepared::Ready(program) => (program, None),
+            Prepared::Compile(job, program) => (program, Some(*job)),
             Prepared::Refused(refused) => return self.begin_refused(*refused, limits, manner),
         };
         match &mut self.body {
@@ -58,9 +60,18 @@ impl Sandbox {
                     host_bytes: Arc::clone(&self.host_bytes),
                     interrupt: Arc::clone(&shared.interrupt),
                 };
-                let Kind::Command(guest) = self.image.kind() else { return Err(GONE) };
-                let future = command::run(guest.clone(), setup, shared.clone(), broker);
-                self.task = Some(self.task(future, shared, limits));
+                self.task = Some(match (job, self.image.kind()) {
+                    (Some(job), _) => {
+                        let compile_ms = self.compile_limits.value(LimitKey::DeadlineMs);
+                        let future = compiled::run(job, compile_ms, setup, shared.clone(), broker);
+                        self.task(future, shared, limits)
+                    }
+                    (None, Kind::Command(guest)) => {
+                        let future = command::run(guest.clone(), setup, shared.clone(), broker);
+                        self.task(future, shared, limits)
+                    }
+                    (None, Kind::Reactor(_)) => return Err(GONE),
+                });
             }
             Body::Session(session) => {
                 let driver = session.live(&limits)?.driver();
@@ -101,7 +112,14 @@ impl Sandbox {
             fuel_left: limits.value(LimitKey::Fuel),
             peak_memory_bytes: 0,
         };
-        let remains = Remains { status, answer: Answer::default(), report, diagnostics };
+        let remains = Remains {
+            status,
+            answer: Answer::default(),
+            report,
+            diagnostics,
+            compile: Cost::default(),
+            hint: String::new(),
+        };
         let over = manner.to_end.then(|| "its program ran to its end".to_owned());
         let finished = Finished { body: Returned::Untouched(over), remains: Ok(remains) };
         let (shared, _) = self.shared(&limits, manner);
@@ -267,6 +285,8 @@ impl Sandbox {
                 answer: Answer::default(),
                 report,
                 diagnostics: Vec::new(),
+                compile: Cost::default(),
+                hint: String::new(),
             },
             &task.shared,
             &task.limits,

@@ -7,6 +7,7 @@ use crate::guest::{Answer, Broken, Live, Turn as Answered};
 use crate::limits::{LimitKey, Limits};
 use crate::outcome::{Status, ToolErrorKind, TrapReason};
 use crate::store::{self, Halt, Host, Report, drive, serve};
+use crate::toolchain::Cost;
 use crate::tools::Broker;
 use crate::wasi::{Interrupt, Stdin};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -102,7 +103,14 @@ pub(super) async fn run(mut live: Box<Live>, run: Run) -> Finished {
             report.leave_out(script.as_deref());
             Finished {
                 body: Returned::Live(live, over),
-                remains: Ok(Remains { status, answer, report, diagnostics: Vec::new() }),
+                remains: Ok(Remains {
+                    status,
+                    answer,
+                    report,
+                    diagnostics: Vec::new(),
+                    compile: Cost::default(),
+                    hint: String::new(),
+                }),
             }
         }
         Err(panic) => nothing(store::panicked(panic.as_ref())),
