@@ -23,6 +23,7 @@ Examples:
   sandcell run --seed 7 --clock frozen -c 'import random; print(random.random())'
   echo 'print(input())' > ask.py; echo hello | sandcell run --stdin - ask.py
   sandcell run --mcp files='mcp-server-filesystem /srv/data' -c 'from host import tools; help(tools)'
+  sandcell run --image cpp --flag=-O3 --flag=-std=c++23 solve.cpp -- 5
   sandcell run --wasm tool.wasm --mount .:/src -- --check /src";
 
 /// Run one program in a fresh sandbox
@@ -48,6 +49,14 @@ pub(crate) struct RunArgs {
     /// The image that runs the source [default: python]
     #[arg(long, value_name = "NAME", conflicts_with = "wasm")]
     image: Option<String>,
+
+    /// A flag for the compiler of a language that is compiled, such as `--flag=-O3`; can be repeated
+    #[arg(long = "flag", value_name = "FLAG", allow_hyphen_values = true, conflicts_with = "wasm")]
+    flags: Vec<String>,
+
+    /// A limit of that compiler, such as `deadline_ms=10000`; the program itself has those of `--limit`
+    #[arg(long, value_name = "KEY=VALUE", value_parser = crate::parse::limit, conflicts_with = "wasm")]
+    compile_limit: Vec<(sandcell::LimitKey, u64)>,
 
     #[command(flatten)]
     grants: Grants,
@@ -78,10 +87,15 @@ pub(crate) fn execute(args: RunArgs) -> Result<u8, Failure> {
     let servers = args.grants.servers()?;
     let engine = Engine::new()?;
     let (image, program) = program(&engine, &args, &limits)?;
-    let program = program.args(args.args).stdin(stdin(args.stdin.as_deref())?);
+    let program = program.args(args.args).flags(args.flags).stdin(stdin(args.stdin.as_deref())?);
+    let mut compile_limits = Limits::for_compiling();
+    for (limit, value) in args.compile_limit {
+        compile_limits = compile_limits.with(limit, value)?;
+    }
 
     let tools = servers.iter().flat_map(|servers| servers.tools()).cloned();
-    let mut sandbox = Sandbox::builder(&image).policy(policy).limits(limits.clone()).tools(tools).build()?;
+    let sandbox = Sandbox::builder(&image).policy(policy).limits(limits.clone()).compile_limits(compile_limits);
+    let mut sandbox = sandbox.tools(tools).build()?;
     let outcome = run_until_interrupted(&mut sandbox, program, !args.json)?;
     if args.json {
         report::print_json(&outcome)?;

@@ -53,7 +53,7 @@ pub use outcome::{
 };
 pub use policy::{Access, ArgumentRule, Clock, GuestPath, Mount, Policy, Seed, ToolPolicy, ToolRule};
 pub use pool::{Pool, PoolBuilder, PoolMetrics, Pooled};
-pub use sandbox::{CancelHandle, Following, Program, Sandbox, SandboxBuilder};
+pub use sandbox::{CancelHandle, Compilation, Following, Program, Sandbox, SandboxBuilder};
 pub use snapshot::Snapshot;
 pub use tools::{Decision, DeclarationLanguage, Tool, ToolCall, ToolError, ToolReply, declarations};
 pub use wasi::Stdin;

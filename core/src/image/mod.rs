@@ -249,6 +249,22 @@ impl Image {
         command::command(engine, name, module, limits)
     }
 
+    /// What this image's compiler has made, as a command of its own over the same folders in memory.
+    pub(crate) fn of_compiled(&self, name: &str, digest: Digest, guest: Guest, bytes: u64) -> Image {
+        let Inner { engine, info, invocation, files, .. } = &*self.inner;
+        let info = ImageInfo {
+            name: name.to_owned(),
+            digest: digest.to_string(),
+            language: "wasm".into(),
+            baseline: info.baseline.clone(),
+            bytes,
+            path: PathBuf::new(),
+        };
+        let invocation = Invocation { argv0: name.to_owned(), ..invocation.clone() };
+        let files = ImageFiles { folders: Vec::new(), memory: files.memory.clone() };
+        Image { inner: Arc::new(Inner { engine: engine.clone(), info, kind: Kind::Command(guest), invocation, files }) }
+    }
+
     /// The images that were built for this engine, by name.
     ///
     /// # Errors

@@ -6,13 +6,14 @@ const MIB: u64 = 1 << 20;
 
 /// A program that includes much of the C++ library takes ten billion units of fuel, two seconds and
 /// 100 MiB.
-const DEFAULTS: [(LimitKey, u64); 7] = [
-    (LimitKey::MemoryBytes, 512 * MIB),
+const DEFAULTS: [(LimitKey, u64); 8] = [
+    (LimitKey::MemoryBytes, 1024 * MIB),
     (LimitKey::DeadlineMs, 30_000),
     (LimitKey::Fuel, 150_000_000_000),
-    // Objects, and the module: more than a hundred times those of a usual program.
-    (LimitKey::FsBytes, 64 * MIB),
-    (LimitKey::FileBytes, 32 * MIB),
+    // Objects have all static data of a program in them, also where it is zero.
+    (LimitKey::FsBytes, 256 * MIB),
+    (LimitKey::FileBytes, 256 * MIB),
+    (LimitKey::HostBytes, 384 * MIB),
     // Compiling a longer module for this machine takes seconds, which nothing can interrupt.
     (LimitKey::ModuleBytes, 8 * MIB),
     (LimitKey::OutputBytes, 256 << 10),

@@ -9,7 +9,7 @@ use super::task::{Finished, Returned, Shared};
 use crate::error::{Error, Result};
 use crate::guest::Answer;
 use crate::limits::{LimitKey, Limits};
-use crate::outcome::Status;
+use crate::outcome::{Status, TrapReason};
 use crate::store::{self, Report, panicked};
 use crate::toolchain::{Compiled, Cost, Findings, Job, Refusal, Verdict};
 use crate::tools::Broker;
@@ -20,6 +20,9 @@ use futures_util::FutureExt as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
+
+/// What a program in C does when it reads or writes where it has nothing.
+const OUTSIDE: &str = "The program read or wrote outside its memory: through a wild pointer, or by recursion deeper than its stack of 8 MiB.";
 
 /// Compiles, and runs what was made.
 pub(super) async fn run(job: Job, compile_ms: u64, setup: Setup, shared: Shared, broker: Option<Broker>) -> Finished {
@@ -51,6 +54,9 @@ pub(super) async fn run(job: Job, compile_ms: u64, setup: Setup, shared: Shared,
     }
     let mut finished = command::run(ready.guest, setup, shared, broker).await;
     if let Ok(remains) = &mut finished.remains {
+        if matches!(remains.status, Status::Trapped { reason: TrapReason::MemoryOutOfBounds }) {
+            OUTSIDE.clone_into(&mut remains.hint);
+        }
         remains.diagnostics = findings.diagnostics;
         remains.compile = cost;
     }

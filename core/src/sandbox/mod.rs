@@ -2,6 +2,7 @@
 
 mod builder;
 mod cancel;
+mod cc;
 mod command;
 mod compiled;
 mod follow;
@@ -18,6 +19,7 @@ mod turn;
 
 pub use builder::SandboxBuilder;
 pub use cancel::CancelHandle;
+pub use cc::Compilation;
 pub use follow::Following;
 pub use program::Program;
 

@@ -163,6 +163,11 @@ impl Program {
         self
     }
 
+    /// What it is called.
+    pub(super) fn into_name(self) -> Option<String> {
+        self.name
+    }
+
     /// What is compiled, the flags for it, and what is left for the command that comes of it.
     pub(super) fn into_sources(mut self, image: &Image) -> Result<(Sources, Vec<String>, Program)> {
         let source = self.source.take().ok_or_else(|| invalid(image, "it takes source code: use Program::code"))?;

@@ -4,7 +4,7 @@
 //! So it is given one unit at a time, and lld is called as the driver would call it.
 
 use super::flags::Flags;
-use super::names::{MODULE, PROGRAM, object};
+use super::names::{MODULE, OURS, PROGRAM, object};
 use crate::language::Language;
 
 /// The programs' own stack. 64 KiB, the linker's default, is not enough for ordinary recursion; what is
@@ -18,6 +18,9 @@ const EMULATED: [(&str, &str); 4] = [
     ("-D_WASI_EMULATED_MMAN", "-lwasi-emulated-mman"),
     ("-D_WASI_EMULATED_GETPID", "-lwasi-emulated-getpid"),
 ];
+
+/// `setjmp` by WebAssembly exceptions, in the form that became standard.
+const SETJMP: [&str; 4] = ["-mllvm", "-wasm-enable-sjlj", "-mllvm", "-wasm-use-legacy-eh=false"];
 
 /// The commands that make a module of these units, in their order.
 pub(super) fn commands(units: &[(String, Language)], flags: &Flags) -> Vec<Vec<String>> {
@@ -35,6 +38,8 @@ fn compile(unit: usize, name: &str, language: Language, flags: &Flags) -> Vec<St
     };
     words.extend(own);
     words.extend(EMULATED.map(|(define, _)| define));
+    words.extend(SETJMP);
+    words.extend(["-idirafter", OURS]);
     // `__FILE__` and failing asserts name the user's files.
     words.extend(["-fmacro-prefix-map=/program/=", "-fno-color-diagnostics", "-fmessage-length=0", "-ferror-limit=20"]);
     words.extend(["-ftemplate-backtrace-limit=6", "-fmacro-backtrace-limit=4", "-fcaret-diagnostics-max-lines=4"]);
@@ -65,6 +70,7 @@ fn link(units: &[(String, Language)]) -> Vec<String> {
     }
     words.extend(EMULATED.map(|(_, library)| library));
     words.extend([
+        "-lsetjmp",
         "-lc-printscan-long-double",
         "-lc",
         "/usr/lib/wasm32-unknown-wasip1/libclang_rt.builtins.a",

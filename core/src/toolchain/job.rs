@@ -2,7 +2,7 @@
 
 use super::flags::Flags;
 use super::kept;
-use super::step::Steps;
+use super::step::{HEADERS, Steps};
 use super::{Compiled, Cost, Findings, Ready, Refusal, Verdict, commands};
 use crate::engine::{Code, Digest, Engine, Hasher, Start};
 use crate::error::{Error, Result};
@@ -73,8 +73,10 @@ impl Job {
     }
 
     /// The address of all that goes into the module.
-    fn key(&self) -> Digest {
+    pub(crate) fn key(&self) -> Digest {
         let hasher = Hasher::new("compiled program").field(kept::FORMAT).field(self.image.info().digest.as_bytes());
+        let ours = HEADERS.iter();
+        let hasher = ours.fold(hasher, |hasher, (name, text)| hasher.field(name.as_bytes()).field(text.as_bytes()));
         let hasher = self.commands().iter().flatten().fold(hasher, |hasher, word| hasher.field(word.as_bytes()));
         let files = self.sources.files.iter();
         files.fold(hasher, |hasher, (name, content)| hasher.field(name.as_bytes()).field((**content).as_ref())).finish()

@@ -4,15 +4,20 @@ use crate::policy::GuestPath;
 
 /// The program's own files, by their names.
 pub(super) const PROGRAM: &str = "/program";
+/// Headers of ours.
+pub(super) const OURS: &str = "/sandcell";
 /// What the compiler makes of them.
 pub(super) const OBJECTS: &str = "/objects";
 /// The module that comes out.
 pub(super) const MODULE: &str = "/objects/module.wasm";
 
 /// Paths of the compiler's tree and what people see instead: nobody can look there.
-const SEEN_AS: [(&str, &str); 5] = [
+const SEEN_AS: [(&str, &str); 7] = [
     ("/program/./", ""),
     ("/program/", ""),
+    ("/sandcell/", "<sandcell>/"),
+    // Where the compiler itself was compiled, which it says when it crashes.
+    ("/home/runner/work/clang/clang/", ""),
     ("/usr/include/c++/v1/", "<libc++>/"),
     ("/usr/include/wasm32-wasip1/", "<libc>/"),
     ("/usr/include/", "<clang>/"),

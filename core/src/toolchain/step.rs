@@ -1,6 +1,6 @@
 //! Running the tools of a compiler, one after the other, over one file tree of their own.
 
-use super::names::{MODULE, OBJECTS, PROGRAM};
+use super::names::{MODULE, OBJECTS, OURS, PROGRAM};
 use super::{Findings, Refusal};
 use crate::error::{Error, Result};
 use crate::guest::{Ended, Guest};
@@ -12,6 +12,10 @@ use crate::store::{self, Halt, block_on, drive};
 use crate::vfs::{self, Bytes, MountPoint, Quota, Vfs};
 use crate::wasi::{self, Interrupt, Setup, Stdin, WasiCtx};
 use std::sync::Arc;
+
+/// Headers that programs expect and the library does not have.
+pub(super) const HEADERS: &[(&str, &str)] =
+    &[("bits/stdc++.h", include_str!("../../../guests/clang/include/bits/stdc++.h"))];
 
 /// The tools, and the tree that they work on.
 pub(super) struct Steps<'a> {
@@ -53,6 +57,10 @@ impl<'a> Steps<'a> {
             GuestPath::parse(guest).map(|guest| MountPoint { guest, source })
         };
         let mut mounts = image.files().read_only();
+        // Every path leads somewhere, so that one which leads nowhere is a file that is not there.
+        mounts.push(folder("/", Vec::new(), Access::ReadOnly)?);
+        let ours = HEADERS.iter().map(|(name, text)| ((*name).to_owned(), Arc::new(*text) as Bytes));
+        mounts.push(folder(OURS, ours.collect(), Access::ReadOnly)?);
         mounts.push(folder(PROGRAM, files, Access::ReadOnly)?);
         mounts.push(folder(OBJECTS, Vec::new(), Access::ReadWrite)?);
         let quota = Quota {
@@ -144,7 +152,11 @@ impl Step {
             Status::Trapped { reason: TrapReason::StackOverflow } => {
                 crashed("the compiler's stack is used up: the program is nested too deeply", findings)
             }
-            Status::Trapped { reason } => crashed(&format!("the compiler crashed ({})", reason.as_str()), findings),
+            // It has said why, or it has a defect that the program has found.
+            Status::Trapped { reason } => match findings.first_error() {
+                Some(message) => Refusal { hint: advice(message), ..Refusal::error(message, &findings.text) },
+                None => crashed(&format!("the compiler crashed ({})", reason.as_str()), findings),
+            },
             _ => {
                 let message = findings.first_error().unwrap_or("the compiler failed without a word");
                 Refusal { hint: advice(message), ..Refusal::error(message, &findings.text) }
@@ -171,8 +183,8 @@ fn advice(message: &str) -> String {
         || has("'mutex'")
     {
         "There are no threads here: do the work in one."
-    } else if has("setjmp") {
-        "There is no setjmp here: return errors instead."
+    } else if has("File too large") || has("No space left") {
+        "The program's static data is too large: allocate it when the program runs."
     } else if has("file not found") {
         "A program can include its own files, the C library and libc++; other libraries are not there."
     } else if has("undefined symbol: main") {
