@@ -20,6 +20,9 @@ pub enum How {
 }
 
 impl How {
+    /// Every way.
+    pub const ALL: &'static [How] = &[How::Turn, How::Strip, How::Compile];
+
     /// The word for it in JSON.
     pub fn as_str(self) -> &'static str {
         match self {

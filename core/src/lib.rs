@@ -51,7 +51,7 @@ pub use outcome::{
     Artifact, CallOutcome, Denial, Diagnostic, Event, FileChange, FilesDiff, Outcome, Severity, Status, Stream,
     SuspendedCall, ToolCallRecord, ToolErrorKind, ToolRecord, TrapReason, Usage,
 };
-pub use policy::{Access, ArgumentRule, Clock, GuestPath, Mount, Policy, Seed, ToolPolicy, ToolRule};
+pub use policy::{Access, ArgumentRule, Clock, FileName, GuestPath, Mount, Policy, Seed, ToolPolicy, ToolRule};
 pub use pool::{Pool, PoolBuilder, PoolMetrics, Pooled};
 pub use sandbox::{CancelHandle, Compilation, Following, Program, Sandbox, SandboxBuilder};
 pub use snapshot::Snapshot;

@@ -20,6 +20,7 @@ mod killed;
 mod leaks;
 mod limits;
 mod mcp;
+mod projects;
 mod python;
 mod sessions;
 mod signals;

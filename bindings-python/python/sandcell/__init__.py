@@ -48,6 +48,8 @@ from sandcell._sandcell import (
     Snapshot,
     Tool,
     error_codes,
+    language_of,
+    languages,
 )
 from sandcell._tools import PENDING, ToolCall, tool
 from sandcell._values import (
@@ -60,6 +62,7 @@ from sandcell._values import (
     FileChanged,
     FilesDiff,
     ImageInfo,
+    Language,
     Output,
     OutputCut,
     PoolMetrics,
@@ -95,6 +98,7 @@ __all__ = [
     "Image",
     "ImageInfo",
     "InternalError",
+    "Language",
     "LibraryError",
     "LimitExceeded",
     "Limits",
@@ -129,6 +133,8 @@ __all__ = [
     "__version__",
     "error_codes",
     "images",
+    "language_of",
+    "languages",
     "tool",
 ]
 

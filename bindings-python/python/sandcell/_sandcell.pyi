@@ -17,6 +17,7 @@ from sandcell._values import (
     Event,
     FilesDiff,
     ImageInfo,
+    Language,
     PoolMetrics,
     Progress,
     Status,
@@ -53,11 +54,15 @@ __all__ = [
     "_command",
     "_end",
     "error_codes",
+    "language_of",
+    "languages",
 ]
 
 VERSION: Final[str]
 
 def error_codes() -> list[_Json]: ...
+def language_of(path: _Path) -> Language | None: ...
+def languages() -> list[Language]: ...
 def _command(args: list[str]) -> int: ...
 def _end() -> None: ...
 
@@ -252,6 +257,8 @@ class Sandbox:
         self,
         code: str | None = None,
         *,
+        files: Mapping[str, _Content] | _Path | None = None,
+        entry: str | None = None,
         args: Iterable[str] | None = None,
         name: str | None = None,
         stdin: Any = None,
@@ -260,6 +267,8 @@ class Sandbox:
         self,
         code: str | None = None,
         *,
+        files: Mapping[str, _Content] | _Path | None = None,
+        entry: str | None = None,
         args: Iterable[str] | None = None,
         name: str | None = None,
         stdin: Any = None,
@@ -268,6 +277,8 @@ class Sandbox:
         self,
         code: str | None = None,
         *,
+        files: Mapping[str, _Content] | _Path | None = None,
+        entry: str | None = None,
         args: Iterable[str] | None = None,
         name: str | None = None,
         stdin: Any = None,
@@ -276,6 +287,8 @@ class Sandbox:
         self,
         code: str | None = None,
         *,
+        files: Mapping[str, _Content] | _Path | None = None,
+        entry: str | None = None,
         args: Iterable[str] | None = None,
         name: str | None = None,
         stdin: Any = None,
@@ -284,6 +297,8 @@ class Sandbox:
         self,
         code: str | None = None,
         *,
+        files: Mapping[str, _Content] | _Path | None = None,
+        entry: str | None = None,
         args: Iterable[str] | None = None,
         name: str | None = None,
         stdin: Any = None,

@@ -158,6 +158,22 @@ class Diagnostic:
 
 
 @dataclass(frozen=True, slots=True)
+class Language:
+    """A language that programs are written in: a row of the table in docs/languages.md."""
+
+    name: str
+    """Its name, which also loads its image: ``Sandbox("typescript")``."""
+    title: str
+    """Its name as people write it."""
+    extensions: tuple[str, ...]
+    """What the names of its files end in, without the dot."""
+    image: str
+    """The image that runs it."""
+    how: Literal["turn", "strip", "compile"]
+    """How its programs are run."""
+
+
+@dataclass(frozen=True, slots=True)
 class FilesDiff:
     """Which files of memory mounts and overlays differ from the sandbox's start: guest paths, sorted."""
 

@@ -17,6 +17,7 @@ pub(crate) use live::{Broken, Live, Turn};
 pub(crate) use reactor::Reactor;
 pub(crate) use warm::{GlobalValue, Warm};
 
+use crate::policy::GuestPath;
 use crate::store::State;
 use serde::{Deserialize, Serialize};
 use wasmtime::Store;
@@ -41,6 +42,17 @@ pub(crate) enum Driver {
     Cpython { turn: u32 },
     /// The module's own `sandcell_turn`, which answers as our drivers do.
     Exported,
+}
+
+impl Driver {
+    /// The request to forget what was imported from files below `folder`, where the driver does not do so
+    /// by itself.
+    pub(crate) fn forgets_modules(self, folder: &GuestPath) -> Option<Vec<u8>> {
+        match self {
+            Driver::Own | Driver::Exported => None,
+            Driver::Cpython { .. } => Some(cpython::forgets_modules(folder)),
+        }
+    }
 }
 
 /// What came of one instance.

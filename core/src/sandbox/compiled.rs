@@ -110,7 +110,7 @@ fn refused(mut setup: Setup, refusal: Refusal, findings: Findings, cost: Cost) -
 fn report(vfs: &mut Vfs, limits: &Limits, stderr: impl FnOnce(&Limits) -> Captured) -> Report {
     Report {
         streams: Streams { stderr: stderr(limits), ..Streams::default() },
-        files: vfs.diff(),
+        files: vfs.changes_of_run(),
         fs_bytes: vfs.fs_bytes_used(),
         fuel_left: limits.value(LimitKey::Fuel),
         peak_memory_bytes: 0,

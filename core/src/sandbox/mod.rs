@@ -10,6 +10,7 @@ mod hint;
 mod outcome;
 mod prepare;
 mod program;
+mod project;
 mod run;
 mod session;
 mod task;

@@ -1,15 +1,17 @@
 //! What to run.
 
+use super::project::{Files, Project};
 use crate::error::{Error, Result};
 use crate::guest::Driver;
 use crate::image::Image;
 use crate::limits::{LimitKey, Limits};
-use crate::policy::{GuestPath, Policy};
+use crate::policy::{FileName, GuestPath, Policy};
 use crate::toolchain::Sources;
 use crate::vfs::Bytes;
 use crate::wasi::Stdin;
 use serde::Serialize;
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
 /// One program for one run: source code for an interpreter, or a command module's arguments.
@@ -22,9 +24,11 @@ use std::sync::Arc;
 /// ```
 #[derive(Debug)]
 pub struct Program {
-    source: Option<String>,
-    name: Option<String>,
-    args: Vec<String>,
+    pub(super) source: Option<String>,
+    pub(super) name: Option<String>,
+    /// All files, where there are more than the source.
+    pub(super) project: Option<Project>,
+    pub(super) args: Vec<String>,
     pub(super) stdin: Stdin,
     line_buffered: Option<bool>,
     flags: Vec<String>,
@@ -34,9 +38,19 @@ pub struct Program {
 pub(super) struct Turn {
     /// What the guest is given.
     pub(super) request: Vec<u8>,
-    /// A script to put into the file tree first.
-    pub(super) script: Option<(GuestPath, String)>,
+    /// What the guest is given before it, of which nobody gets the answer.
+    pub(super) before: Option<Vec<u8>>,
+    /// What is put into the file tree first.
+    pub(super) files: OwnFiles,
     pub(super) stdin: Stdin,
+}
+
+/// The files of a program, and where they go.
+pub(super) enum OwnFiles {
+    None,
+    Script(GuestPath, String),
+    /// They take the place of everything that is in the folder.
+    Project(GuestPath, Files),
 }
 
 /// What the next turn does about the guest's random state.
@@ -97,14 +111,49 @@ pub(super) enum News {
 impl Program {
     /// Source code in the image's language.
     pub fn code(source: impl Into<String>) -> Program {
-        Program {
-            source: Some(source.into()),
-            name: None,
-            args: Vec::new(),
-            stdin: Stdin::empty(),
-            line_buffered: None,
-            flags: Vec::new(),
-        }
+        Program { source: Some(source.into()), ..Program::command() }
+    }
+
+    /// Several files, by their names relative to the program's folder, of which `entry` is run. It takes
+    /// the name of the entry.
+    ///
+    /// For a session its files take the place of everything that was in the image's folder for programs
+    /// (`/program`), also of what an earlier project or guest left there; they count against `fs_bytes` and
+    /// `fs_nodes`. Programs import each other by these names: the folder is where Python looks first. Files
+    /// of the project that the program changed or removed are in the outcome's files, the others are not.
+    ///
+    /// # Errors
+    /// `file_name_invalid`; `project_invalid` when the entry is not among the files or not UTF-8, when a name
+    /// is both file and folder, and beyond 10,000 files or 128 MiB.
+    ///
+    /// ```
+    /// use sandcell::Program;
+    /// let files = [("main.py", "from lib.x import f\nf()"), ("lib/x.py", "def f(): print('hi')")];
+    /// let program = Program::project(files, "main.py")?;
+    /// assert!(Program::project([("../x.py", "")], "../x.py").is_err());
+    /// # Ok::<(), sandcell::Error>(())
+    /// ```
+    pub fn project<N, C>(files: impl IntoIterator<Item = (N, C)>, entry: &str) -> Result<Program>
+    where
+        N: AsRef<str>,
+        C: Into<Vec<u8>>,
+    {
+        Program::of(Project::new(files, entry)?)
+    }
+
+    /// The files below a folder of the host as a [`project`](Program::project), as they are now. Names that
+    /// begin with a dot are left out.
+    ///
+    /// # Errors
+    /// As for [`project`](Program::project); `project_invalid` also where there is a symlink or anything else
+    /// that is neither file nor folder; `host_io`.
+    pub fn project_folder(folder: impl AsRef<Path>, entry: &str) -> Result<Program> {
+        Program::of(Project::of_folder(folder.as_ref(), entry)?)
+    }
+
+    fn of(project: Project) -> Result<Program> {
+        let source = project.source()?;
+        Ok(Program { project: Some(project), ..Program::code(source) })
     }
 
     /// The image's own command, with arguments to come.
@@ -112,6 +161,7 @@ impl Program {
         Program {
             source: None,
             name: None,
+            project: None,
             args: Vec::new(),
             stdin: Stdin::empty(),
             line_buffered: None,
@@ -171,14 +221,24 @@ impl Program {
     /// What is compiled, the flags for it, and what is left for the command that comes of it.
     pub(super) fn into_sources(mut self, image: &Image) -> Result<(Sources, Vec<String>, Program)> {
         let source = self.source.take().ok_or_else(|| invalid(image, "it takes source code: use Program::code"))?;
-        let entry = match self.name.take() {
-            Some(name) if name.contains('/') => return Err(invalid(image, "a script's name cannot contain /")),
-            Some(name) => name,
-            None => format!("main.{}", image.language().map_or("c", |language| language.extensions()[0])),
+        let (entry, files) = match (self.name.take(), &self.project) {
+            (Some(_), Some(_)) => return Err(invalid(image, "a project has the name of its entry, and no other")),
+            (None, Some(project)) => {
+                let file = |(name, content): (&FileName, &Arc<[u8]>)| {
+                    (name.as_str().to_owned(), Arc::new(Arc::clone(content)) as Bytes)
+                };
+                (project.entry.as_str().to_owned(), project.files.iter().map(file).collect())
+            }
+            (name, None) => {
+                let extension = image.language().map_or("c", |language| language.extensions()[0]);
+                let entry = FileName::parse(&name.unwrap_or_else(|| format!("main.{extension}")))?;
+                let entry = entry.as_str().to_owned();
+                (entry.clone(), vec![(entry, Arc::new(source.into_bytes()) as Bytes)])
+            }
         };
-        let files = vec![(entry.clone(), Arc::new(source.into_bytes()) as Bytes)];
-        // What the program is called when it runs: `main` for `main.c`.
-        self.name = Some(entry.rsplit_once('.').map_or(entry.as_str(), |(stem, _)| stem).to_owned());
+        // What the program is called when it runs: `main` for `src/main.c`.
+        let file = entry.rsplit('/').next().unwrap_or(&entry);
+        self.name = Some(file.rsplit_once('.').map_or(file, |(stem, _)| stem).to_owned());
         Ok((Sources { files, entry }, std::mem::take(&mut self.flags), self))
     }
 
@@ -206,8 +266,12 @@ impl Program {
             return Err(invalid(image, "source code cannot contain NUL"));
         }
         let folder = image.invocation().scripts.as_ref();
-        let path = match (&self.name, folder) {
-            (Some(name), _) if name.contains('/') => return Err(invalid(image, "a script's name cannot contain /")),
+        let name = match (&self.name, &self.project) {
+            (Some(_), Some(_)) => return Err(invalid(image, "a project has the name of its entry, and no other")),
+            (Some(name), None) => Some(FileName::parse(name)?),
+            (None, project) => project.as_ref().map(|project| project.entry.clone()),
+        };
+        let path = match (&name, folder) {
             (Some(name), Some(folder)) => Some(GuestPath::parse(&format!("{folder}/{name}"))?),
             _ => None,
         };
@@ -231,7 +295,16 @@ impl Program {
             };
             head.request(seeding, &source)?
         };
-        Ok(Turn { request, script: path.map(|path| (path, source)), stdin: self.stdin })
+        // What was imported before was of other files.
+        let knows_others = self.project.is_some() && seeding != Some(Seeding::Image);
+        let before = folder.filter(|_| knows_others).and_then(|folder| driver.forgets_modules(folder));
+        let files = match (self.project, path, folder) {
+            (Some(project), _, Some(folder)) => OwnFiles::Project(folder.clone(), project.files),
+            (Some(_), ..) => return Err(invalid(image, "its image has no folder for the files of a program")),
+            (None, Some(path), _) => OwnFiles::Script(path, source),
+            (None, None, _) => OwnFiles::None,
+        };
+        Ok(Turn { request, before, files, stdin: self.stdin })
     }
 
     fn check_flags(&self, image: &Image) -> Result<()> {

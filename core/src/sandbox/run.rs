@@ -2,6 +2,7 @@
 
 use super::outcome::{Remains, outcome};
 use super::prepare::{Prepared, Refused, prepare};
+use super::program::OwnFiles;
 use super::task::{Finished, Returned, Shared, Step, Task};
 use super::turn::{self, Work};
 use super::{AWAY, Body, GONE, Program, Sandbox, command, compiled};
@@ -45,6 +46,9 @@ impl Sandbox {
         };
         match &mut self.body {
             Body::Command { vfs } => {
+                if let (Some(project), Some(folder)) = (&program.project, &self.image.invocation().scripts) {
+                    vfs.as_mut().ok_or(GONE)?.place_project(folder, &project.files)?;
+                }
                 let (args, stdin) = program.into_arguments(&self.image)?;
                 let env = command::environment(&self.image.invocation().env, &self.policy.env);
                 let tree = *vfs.take().ok_or(GONE)?;
@@ -85,12 +89,13 @@ impl Sandbox {
                     followed: manner.followed,
                 };
                 let turn = program.into_turn(&about)?;
-                if let (Some((path, source)), Some(vfs)) = (&turn.script, session.vfs()) {
-                    vfs.write_file(path, source.as_bytes())?;
+                match (&turn.files, session.vfs()) {
+                    (OwnFiles::Script(path, source), Some(vfs)) => vfs.place_script(path, source.as_bytes())?,
+                    (OwnFiles::Project(folder, files), Some(vfs)) => vfs.place_project(folder, files)?,
+                    _ => {}
                 }
-                let script = turn.script.map(|(path, _)| path.to_string());
                 let work = if manner.to_end { Work::LastTurn(turn.request) } else { Work::Turn(turn.request) };
-                self.begin_turn(work, turn.stdin, script, limits, manner)?;
+                self.begin_turn(work, turn.before, turn.stdin, limits, manner)?;
             }
         }
         Ok(())
@@ -107,7 +112,7 @@ impl Sandbox {
         let vfs = self.vfs()?;
         let report = Report {
             streams: Streams { stderr, ..Streams::default() },
-            files: vfs.diff(),
+            files: vfs.changes_of_run(),
             fs_bytes: vfs.fs_bytes_used(),
             fuel_left: limits.value(LimitKey::Fuel),
             peak_memory_bytes: 0,
@@ -139,25 +144,22 @@ impl Sandbox {
         for time in [LimitKey::DeadlineMs, LimitKey::HostWaitMs] {
             limits = limits.with(time, small(time, CLOSE_MS))?;
         }
-        self.begin_turn(Work::Close, Stdin::empty(), None, limits, Manner::default())
+        self.begin_turn(Work::Close, None, Stdin::empty(), limits, Manner::default())
     }
 
     fn begin_turn(
         &mut self,
         work: Work,
+        before: Option<Vec<u8>>,
         stdin: Stdin,
-        script: Option<String>,
         limits: Limits,
         manner: Manner,
     ) -> Result<()> {
         let Body::Session(session) = &mut self.body else { return Err(GONE) };
         let live = session.lend(&limits)?;
         let (shared, broker) = self.shared(&limits, manner);
-        let run =
-            turn::Run { work, stdin, limits: limits.clone(), shared: shared.clone(), broker, script: script.clone() };
-        let mut task = self.task(turn::run(live, run), shared, limits);
-        task.script = script;
-        self.task = Some(task);
+        let run = turn::Run { work, before, stdin, limits: limits.clone(), shared: shared.clone(), broker };
+        self.task = Some(self.task(turn::run(live, run), shared, limits));
         Ok(())
     }
 
@@ -274,10 +276,9 @@ impl Sandbox {
     }
 
     fn suspend(&mut self, suspension: Suspension) -> Result<Outcome> {
-        let Suspension { calls, mut report } = suspension;
+        let Suspension { calls, report } = suspension;
         let token = token()?;
         let Some(task) = &mut self.task else { return Err(GONE) };
-        report.leave_out(task.script.as_deref());
         task.suspend(token.clone(), calls.iter().map(|call| call.id).collect());
         let mut outcome = outcome(
             Remains {
