@@ -15,6 +15,7 @@ pub(crate) struct Source<'a, 'py> {
     pub(crate) files: Option<&'a Bound<'py, PyAny>>,
     pub(crate) entry: Option<&'a str>,
     pub(crate) name: Option<String>,
+    pub(crate) flags: Option<&'a Bound<'py, PyAny>>,
 }
 
 impl Source<'_, '_> {
@@ -33,8 +34,11 @@ impl Source<'_, '_> {
         if let Some(name) = self.name {
             program = program.named(name);
         }
+        if let Some(flags) = self.flags {
+            program = program.flags(strings("flags", flags)?);
+        }
         if let Some(args) = args {
-            program = program.args(arguments(args)?);
+            program = program.args(strings("args", args)?);
         }
         if let Some(stdin) = stdin {
             program = program.stdin(input(stdin)?);
@@ -59,13 +63,13 @@ fn project(files: &Bound<'_, PyAny>, entry: &str) -> Result<Program> {
     Ok(Program::project(named, entry)?)
 }
 
-fn arguments(args: &Bound<'_, PyAny>) -> Result<Vec<String>> {
+fn strings(argument: &'static str, given: &Bound<'_, PyAny>) -> Result<Vec<String>> {
     const SHAPE: &str = "expected a list of strings";
-    if args.is_instance_of::<PyString>() {
-        return Err(Fault::argument("args", "expected a list of strings, not one string"));
+    if given.is_instance_of::<PyString>() {
+        return Err(Fault::argument(argument, "expected a list of strings, not one string"));
     }
-    let items = args.try_iter().map_err(|_| Fault::argument("args", SHAPE))?;
-    items.map(|item| item?.extract::<String>().map_err(|_| Fault::argument("args", SHAPE))).collect()
+    let items = given.try_iter().map_err(|_| Fault::argument(argument, SHAPE))?;
+    items.map(|item| item?.extract::<String>().map_err(|_| Fault::argument(argument, SHAPE))).collect()
 }
 
 fn input(stdin: &Bound<'_, PyAny>) -> Result<Stdin> {

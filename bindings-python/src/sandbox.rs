@@ -82,7 +82,7 @@ impl Sandbox {
     }
 
     /// Runs one program and returns how it ended. A script's failure is an outcome, not an exception.
-    #[pyo3(signature = (code = None, *, files = None, entry = None, args = None, name = None, stdin = None))]
+    #[pyo3(signature = (code = None, *, files = None, entry = None, args = None, name = None, stdin = None, flags = None))]
     #[allow(clippy::too_many_arguments, reason = "keyword arguments of Python")]
     fn run(
         &self,
@@ -93,15 +93,16 @@ impl Sandbox {
         args: Option<&Bound<'_, PyAny>>,
         name: Option<String>,
         stdin: Option<&Bound<'_, PyAny>>,
+        flags: Option<&Bound<'_, PyAny>>,
     ) -> Result<Outcome> {
-        let program = Source { code, files, entry, name }.program(args, stdin)?;
+        let program = Source { code, files, entry, name, flags }.program(args, stdin)?;
         let mut taken = self.take()?;
         let core = drive::run(py, self.place.cancel_handle(), Some(self.around()), taken.run_async(program))??;
         Ok(Outcome { core })
     }
 
     /// Runs one program up to its very end, exit handlers included, and then ends the session.
-    #[pyo3(signature = (code = None, *, files = None, entry = None, args = None, name = None, stdin = None))]
+    #[pyo3(signature = (code = None, *, files = None, entry = None, args = None, name = None, stdin = None, flags = None))]
     #[allow(clippy::too_many_arguments, reason = "keyword arguments of Python")]
     fn run_to_end(
         &self,
@@ -112,15 +113,16 @@ impl Sandbox {
         args: Option<&Bound<'_, PyAny>>,
         name: Option<String>,
         stdin: Option<&Bound<'_, PyAny>>,
+        flags: Option<&Bound<'_, PyAny>>,
     ) -> Result<Outcome> {
-        let program = Source { code, files, entry, name }.program(args, stdin)?;
+        let program = Source { code, files, entry, name, flags }.program(args, stdin)?;
         let mut taken = self.take()?;
         let core = drive::run(py, self.place.cancel_handle(), Some(self.around()), taken.run_to_end_async(program))??;
         Ok(Outcome { core })
     }
 
     /// Runs one program while the event loop goes on. When the task is cancelled, so is the guest.
-    #[pyo3(signature = (code = None, *, files = None, entry = None, args = None, name = None, stdin = None))]
+    #[pyo3(signature = (code = None, *, files = None, entry = None, args = None, name = None, stdin = None, flags = None))]
     #[allow(clippy::too_many_arguments, reason = "keyword arguments of Python")]
     fn run_async<'py>(
         slf: &Bound<'py, Self>,
@@ -129,9 +131,10 @@ impl Sandbox {
         entry: Option<&str>,
         args: Option<&Bound<'py, PyAny>>,
         name: Option<String>,
-        stdin: Option<&Bound<'py, PyAny>>,
+        stdin: Option<&Bound<'_, PyAny>>,
+        flags: Option<&Bound<'_, PyAny>>,
     ) -> Result<Bound<'py, PyAny>> {
-        let program = Source { code, files, entry, name }.program(args, stdin)?;
+        let program = Source { code, files, entry, name, flags }.program(args, stdin)?;
         let this = slf.get();
         let mut taken = this.take()?;
         let cancel = this.place.cancel_handle().clone();
@@ -149,7 +152,7 @@ impl Sandbox {
     }
 
     /// Starts a program whose output, calls of tools, files and artifacts are told while it runs.
-    #[pyo3(signature = (code = None, *, files = None, entry = None, args = None, name = None, stdin = None))]
+    #[pyo3(signature = (code = None, *, files = None, entry = None, args = None, name = None, stdin = None, flags = None))]
     #[allow(clippy::too_many_arguments, reason = "keyword arguments of Python")]
     fn follow(
         &self,
@@ -159,14 +162,15 @@ impl Sandbox {
         args: Option<&Bound<'_, PyAny>>,
         name: Option<String>,
         stdin: Option<&Bound<'_, PyAny>>,
+        flags: Option<&Bound<'_, PyAny>>,
     ) -> Result<Events> {
-        let program = Source { code, files, entry, name }.program(args, stdin)?;
+        let program = Source { code, files, entry, name, flags }.program(args, stdin)?;
         let cancel = self.place.cancel_handle().clone();
         Ok(Events::of(self.take()?, cancel, move |sandbox| sandbox.follow(program)))
     }
 
     /// The same up to the program's very end, as `run_to_end`.
-    #[pyo3(signature = (code = None, *, files = None, entry = None, args = None, name = None, stdin = None))]
+    #[pyo3(signature = (code = None, *, files = None, entry = None, args = None, name = None, stdin = None, flags = None))]
     #[allow(clippy::too_many_arguments, reason = "keyword arguments of Python")]
     fn follow_to_end(
         &self,
@@ -176,8 +180,9 @@ impl Sandbox {
         args: Option<&Bound<'_, PyAny>>,
         name: Option<String>,
         stdin: Option<&Bound<'_, PyAny>>,
+        flags: Option<&Bound<'_, PyAny>>,
     ) -> Result<Events> {
-        let program = Source { code, files, entry, name }.program(args, stdin)?;
+        let program = Source { code, files, entry, name, flags }.program(args, stdin)?;
         let cancel = self.place.cancel_handle().clone();
         Ok(Events::of(self.take()?, cancel, move |sandbox| sandbox.follow_to_end(program)))
     }

@@ -21,14 +21,14 @@ ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "tests" / "conformance"
 FIELDS = {
     "name", "image", "code", "before", "named", "args", "stdin", "limits", "policy", "folder", "expect",
-    "tools", "gate", "cancel_after_ms", "resume", "project", "entry",
+    "tools", "gate", "cancel_after_ms", "resume", "project", "entry", "flags",
 }  # fmt: skip
 STEP_FIELDS = {"results", "expect", "token", "after_ms"}
 EXPECTATIONS = {
     "status", "raised", "result", "artifacts", "error", "error_contains", "stdout", "stdout_contains",
     "stdout_truncated", "stderr", "stderr_contains", "output_lacks", "peak_memory_bytes_at_most", "output_bytes",
     "fuel_at_most", "denials", "files", "file_contents", "folder", "hint_contains", "suspended", "tool_calls",
-    "details_contain", "events",
+    "details_contain", "events", "diagnostics",
 }  # fmt: skip
 
 
@@ -107,7 +107,7 @@ def _sandbox(case: dict[str, Any], folder: Path, uncached: sandcell.Engine) -> s
 def _play(case: dict[str, Any], box: sandcell.Sandbox) -> list[str]:
     """Runs the program, and then what it is resumed with, step by step."""
     program = {"name": case.get("named"), "args": case.get("args", []), "stdin": case.get("stdin", "")}
-    program |= {"files": case.get("project"), "entry": case.get("entry")}
+    program |= {"files": case.get("project"), "entry": case.get("entry"), "flags": case.get("flags", [])}
     follows = "events" in case["expect"]
     begin = box.follow_to_end if follows else box.run_to_end
     with _cancelling(box, case.get("cancel_after_ms")):
@@ -208,6 +208,12 @@ def _image(name: str, limits: sandcell.Limits, uncached: sandcell.Engine) -> san
     return sandcell.Image.command(module, name=guest, limits=limits, engine=uncached)
 
 
+def _finding(found: dict[str, Any]) -> str:
+    """``error: main.c:1:2: what``, without what is not known."""
+    place = ":".join(str(found[part]) for part in ("file", "line", "column") if part in found)
+    return ": ".join(word for word in (found["severity"], place, found["message"]) if word)
+
+
 def check_error(expect: dict[str, Any], error: sandcell.LibraryError) -> list[str]:
     """Compares an error of the library with what is expected."""
     findings = [f"{part!r} is not in {error}" for part in expect.get("error_contains", []) if part not in str(error)]
@@ -243,6 +249,8 @@ def check(expect: dict[str, Any], outcome: sandcell.Outcome) -> list[str]:
         _compare(findings, "stdout_truncated", expect["stdout_truncated"], outcome.stdout_truncated)
     if "output_bytes" in expect:
         _compare(findings, "output_bytes", expect["output_bytes"], outcome.usage.output_bytes)
+    if "diagnostics" in expect:
+        _compare(findings, "diagnostics", expect["diagnostics"], [_finding(each) for each in form.get("diagnostics", [])])
     if "denials" in expect:
         _compare(findings, "denials", expect["denials"], form["denials"])
     if "files" in expect:

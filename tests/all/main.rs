@@ -7,6 +7,7 @@ mod bad_input;
 mod cache;
 mod cases;
 mod cli;
+mod compiled;
 mod conformance;
 mod driver;
 mod endless;

@@ -6,7 +6,7 @@ mod play;
 mod tools;
 
 use crate::folders;
-use sandcell::{Denial, Error, FilesDiff, Outcome, Sandbox, Status};
+use sandcell::{Denial, Diagnostic, Error, FilesDiff, Outcome, Sandbox, Status};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fs;
@@ -36,6 +36,9 @@ pub struct Case {
     /// The file name of the source code.
     #[serde(default)]
     pub named: Option<String>,
+    /// Flags for the compiler.
+    #[serde(default)]
+    pub flags: Vec<String>,
     /// Arguments.
     #[serde(default)]
     pub args: Vec<String>,
@@ -136,6 +139,8 @@ pub struct Expect {
     pub output_bytes: Option<u64>,
     /// `usage.fuel`, at most.
     pub fuel_at_most: Option<u64>,
+    /// What was found in the program before it ran, in words, exactly and in order.
+    pub diagnostics: Option<Vec<String>>,
     /// What was refused, exactly and in order.
     pub denials: Option<Vec<Denial>>,
     /// How many calls of tools ended how, exactly.
@@ -261,6 +266,8 @@ pub fn check(expect: &Expect, outcome: &Outcome) -> Vec<String> {
     compare_if(&mut findings, "artifacts", expect.artifacts.as_ref(), &artifacts);
     compare_if(&mut findings, "stdout_truncated", expect.stdout_truncated.as_ref(), &outcome.stdout_truncated);
     compare_if(&mut findings, "output_bytes", expect.output_bytes.as_ref(), &outcome.usage.output_bytes);
+    let diagnostics = outcome.diagnostics.iter().map(finding).collect();
+    compare_if(&mut findings, "diagnostics", expect.diagnostics.as_ref(), &diagnostics);
     compare_if(&mut findings, "denials", expect.denials.as_ref(), &outcome.denials);
     compare_if(&mut findings, "tool_calls", expect.tool_calls.as_ref(), &outcome.tool_calls.counts);
     let details: Vec<_> = outcome.tool_calls.calls.iter().filter_map(|call| call.detail.as_deref()).collect();
@@ -280,6 +287,14 @@ pub fn check(expect: &Expect, outcome: &Outcome) -> Vec<String> {
         findings.push(format!("stdout: {stdout}\nstderr: {stderr}"));
     }
     findings
+}
+
+/// `error: main.c:1:2: what`, without what is not known.
+fn finding(found: &Diagnostic) -> String {
+    let place = [found.file.clone(), found.line.map(|line| line.to_string()), found.column.map(|at| at.to_string())];
+    let place = place.into_iter().flatten().collect::<Vec<_>>().join(":");
+    let words = [found.severity.as_str(), &place, &found.message];
+    words.into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(": ")
 }
 
 /// Compares an error of the library with what is expected.

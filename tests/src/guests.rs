@@ -35,6 +35,24 @@ pub fn javascript() -> &'static Image {
     IMAGE.get_or_init(|| built("javascript"))
 }
 
+/// The image for programs in C, loaded once.
+///
+/// # Panics
+/// If it has not been built.
+pub fn c() -> &'static Image {
+    static IMAGE: OnceLock<Image> = OnceLock::new();
+    IMAGE.get_or_init(|| built("c"))
+}
+
+/// The image for programs in C++, loaded once.
+///
+/// # Panics
+/// If it has not been built.
+pub fn cpp() -> &'static Image {
+    static IMAGE: OnceLock<Image> = OnceLock::new();
+    IMAGE.get_or_init(|| built("cpp"))
+}
+
 fn built(name: &str) -> Image {
     Image::load(&Engine::new().unwrap(), name).unwrap_or_else(|error| panic!("{error}: run `cargo xtask images`"))
 }

@@ -69,12 +69,19 @@ pub fn derive(name: &str, derivation: &Derivation) -> Result<Derived, Error> {
 /// Fills a new cache with the user's Python image.
 pub fn copy_python(cache: &Path) {
     guests::python();
+    copy_image("python", cache);
+}
+
+/// Fills a new cache with an image of the user's.
+///
+/// # Panics
+/// If it has not been built.
+pub fn copy_image(image: &str, cache: &Path) {
     let user = CacheDir::user().unwrap();
     let private = |path: &Path| fs::DirBuilder::new().recursive(true).mode(0o700).create(path).unwrap();
-    let name = fs::read_to_string(user.path().join("names/python")).unwrap();
+    let name = fs::read_to_string(user.path().join("names").join(image)).unwrap();
     let mut digests = name.split_whitespace();
-    for (kind, entry) in
-        [("images", digests.next().unwrap()), ("artifacts", digests.next().unwrap()), ("names", "python")]
+    for (kind, entry) in [("images", digests.next().unwrap()), ("artifacts", digests.next().unwrap()), ("names", image)]
     {
         private(&cache.join(kind));
         let copied =

@@ -262,6 +262,7 @@ class Sandbox:
         args: Iterable[str] | None = None,
         name: str | None = None,
         stdin: Any = None,
+        flags: Iterable[str] | None = None,
     ) -> Outcome: ...
     def run_to_end(
         self,
@@ -272,6 +273,7 @@ class Sandbox:
         args: Iterable[str] | None = None,
         name: str | None = None,
         stdin: Any = None,
+        flags: Iterable[str] | None = None,
     ) -> Outcome: ...
     def run_async(
         self,
@@ -282,6 +284,7 @@ class Sandbox:
         args: Iterable[str] | None = None,
         name: str | None = None,
         stdin: Any = None,
+        flags: Iterable[str] | None = None,
     ) -> Coroutine[Any, Any, Outcome]: ...
     def follow(
         self,
@@ -292,6 +295,7 @@ class Sandbox:
         args: Iterable[str] | None = None,
         name: str | None = None,
         stdin: Any = None,
+        flags: Iterable[str] | None = None,
     ) -> Events: ...
     def follow_to_end(
         self,
@@ -302,6 +306,7 @@ class Sandbox:
         args: Iterable[str] | None = None,
         name: str | None = None,
         stdin: Any = None,
+        flags: Iterable[str] | None = None,
     ) -> Events: ...
     def resume(self, run: Outcome | str, results: dict[int, Any]) -> Outcome: ...
     def resume_async(self, run: Outcome | str, results: dict[int, Any]) -> Coroutine[Any, Any, Outcome]: ...

@@ -87,7 +87,10 @@ fn program(case: &Case) -> Result<Program> {
     if let Some(name) = &case.named {
         program = program.named(name.as_str());
     }
-    Ok(program.args(case.args.iter().cloned()).stdin(Stdin::bytes(case.stdin.as_str())))
+    Ok(program
+        .flags(case.flags.iter().cloned())
+        .args(case.args.iter().cloned())
+        .stdin(Stdin::bytes(case.stdin.as_str())))
 }
 
 fn judge(expect: &super::Expect, ended: Result<Ended>, sandbox: &mut Sandbox, waiting: &mut Waiting) -> Vec<String> {
