@@ -2,8 +2,9 @@
 
 use crate::engine::{Engine, or_default, refuse_pickling};
 use crate::fault::{Fault, Result};
-use crate::limits::Limits;
+use crate::limits::{self, Limits};
 use crate::policy::content_bytes;
+use crate::program::Source;
 use crate::values::{self, Report};
 use crate::{drive, snapshot};
 use pyo3::prelude::*;
@@ -169,6 +170,36 @@ impl Image {
             (done, report)
         })?;
         Ok(Image::remembered(&engine, report.end(done)?))
+    }
+
+    /// Compiles a program and does not run it: what comes of it is a command, of which many sandboxes
+    /// can be made. For the images `c` and `cpp`.
+    #[pyo3(signature = (code = None, *, files = None, entry = None, name = None, flags = None, compile_limits = None))]
+    #[allow(clippy::too_many_arguments, reason = "keyword arguments of Python")]
+    fn cc<'py>(
+        &self,
+        py: Python<'py>,
+        code: Option<&Bound<'py, PyAny>>,
+        files: Option<&Bound<'py, PyAny>>,
+        entry: Option<&str>,
+        name: Option<String>,
+        flags: Option<&Bound<'py, PyAny>>,
+        compile_limits: Option<&Bound<'py, PyDict>>,
+    ) -> Result<Bound<'py, PyAny>> {
+        let program = Source { code, files, entry, name, flags }.program(None, None)?;
+        let (core, limits) = (self.core.clone(), limits::for_compiling(compile_limits)?);
+        let made = drive::aside(py, move || core.cc(program, &limits))??;
+        let image = made.image.map(|core| Image { core, engine: self.engine.clone_ref(py) });
+        let fields = PyDict::new(py);
+        fields.set_item("image", image.map(|image| Py::new(py, image)).transpose()?)?;
+        fields.set_item("status", values::make(py, "Status", &made.status)?)?;
+        let found = made.diagnostics.iter().map(|found| values::make(py, "Diagnostic", found));
+        fields.set_item("diagnostics", found.collect::<Result<Vec<_>>>()?)?;
+        fields.set_item("text", made.text)?;
+        fields.set_item("hint", made.hint)?;
+        fields.set_item("compile_ms", made.compile_ms)?;
+        fields.set_item("compile_fuel", made.compile_fuel)?;
+        Ok(py.import("sandcell._values")?.getattr("Compilation")?.call((), Some(&fields))?)
     }
 
     /// A fork of this image with more files, in which `setup` has run.

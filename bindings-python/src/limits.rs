@@ -109,6 +109,13 @@ pub(crate) fn set_all(core: &mut Core, given: Option<&Bound<'_, PyDict>>, argume
     Ok(())
 }
 
+/// The limits of a compiler: its own, where nothing is given.
+pub(crate) fn for_compiling(given: Option<&Bound<'_, PyDict>>) -> Result<Core> {
+    let mut core = Core::for_compiling();
+    set_all(&mut core, given, &[])?;
+    Ok(core)
+}
+
 fn unknown(name: String, arguments: &[&str]) -> Fault {
     if arguments.is_empty() {
         return Fault::Argument(Error::LimitUnknown { name });

@@ -19,7 +19,7 @@ use sandcell::{Error, Policy as CorePolicy, Pool as Core, Pooled, Unit};
 use std::time::Duration;
 
 /// The arguments of `Pool` besides the limits, for messages.
-const ARGUMENTS: [&str; 13] = [
+const ARGUMENTS: [&str; 14] = [
     "image",
     "engine",
     "policy",
@@ -33,6 +33,7 @@ const ARGUMENTS: [&str; 13] = [
     "max_ready",
     "tools",
     "gate",
+    "compile_limits",
 ];
 
 /// Sandboxes of one kind, made before they are asked for. A used one is never handed out again.
@@ -47,7 +48,7 @@ pub(crate) struct Pool {
 #[pymethods]
 impl Pool {
     #[new]
-    #[pyo3(signature = (image = None, *, engine = None, policy = None, limits = None, mounts = None, env = None, clock = None, seed = None, tools = None, gate = None, max_sandboxes = None, max_host_bytes = None, max_ready = None, **limit))]
+    #[pyo3(signature = (image = None, *, engine = None, policy = None, limits = None, mounts = None, env = None, clock = None, seed = None, tools = None, gate = None, compile_limits = None, max_sandboxes = None, max_host_bytes = None, max_ready = None, **limit))]
     #[allow(clippy::too_many_arguments, reason = "keyword arguments of Python")]
     fn new<'py>(
         py: Python<'py>,
@@ -61,13 +62,23 @@ impl Pool {
         seed: Option<&Bound<'py, PyAny>>,
         tools: Option<&Bound<'py, PyAny>>,
         gate: Option<&Bound<'py, PyAny>>,
+        compile_limits: Option<&Bound<'py, PyDict>>,
         max_sandboxes: Option<usize>,
         max_host_bytes: Option<&Bound<'py, PyAny>>,
         max_ready: Option<usize>,
         limit: Option<&Bound<'py, PyDict>>,
     ) -> Result<Pool> {
         let handed = Handed::of(tools, gate)?;
-        let given = Given { image, engine, policy, limits, grants: Grants { mounts, env, clock, seed }, handed, limit };
+        let given = Given {
+            image,
+            engine,
+            policy,
+            limits,
+            grants: Grants { mounts, env, clock, seed },
+            handed,
+            compile_limits,
+            limit,
+        };
         let Plan { builder, engine, policy } = Plan::of(py, given, &ARGUMENTS)?;
         let mut pool = Core::builder(builder);
         if let Some(count) = max_sandboxes {

@@ -23,8 +23,8 @@ use sandcell::{Image as CoreImage, Limits as CoreLimits, Policy as CorePolicy, S
 use std::sync::Arc;
 
 /// The arguments of `Sandbox` besides the limits, for messages.
-const ARGUMENTS: [&str; 10] =
-    ["image", "engine", "policy", "limits", "mounts", "env", "clock", "seed", "tools", "gate"];
+const ARGUMENTS: [&str; 11] =
+    ["image", "engine", "policy", "limits", "mounts", "env", "clock", "seed", "tools", "gate", "compile_limits"];
 
 /// An isolated place to run programs in.
 #[pyclass(module = "sandcell", frozen, weakref)]
@@ -58,7 +58,7 @@ impl Sandbox {
 #[pymethods]
 impl Sandbox {
     #[new]
-    #[pyo3(signature = (image = None, *, engine = None, policy = None, limits = None, mounts = None, env = None, clock = None, seed = None, tools = None, gate = None, **limit))]
+    #[pyo3(signature = (image = None, *, engine = None, policy = None, limits = None, mounts = None, env = None, clock = None, seed = None, tools = None, gate = None, compile_limits = None, **limit))]
     #[allow(clippy::too_many_arguments, reason = "keyword arguments of Python")]
     fn new<'py>(
         py: Python<'py>,
@@ -72,10 +72,20 @@ impl Sandbox {
         seed: Option<&Bound<'py, PyAny>>,
         tools: Option<&Bound<'py, PyAny>>,
         gate: Option<&Bound<'py, PyAny>>,
+        compile_limits: Option<&Bound<'py, PyDict>>,
         limit: Option<&Bound<'py, PyDict>>,
     ) -> Result<Sandbox> {
         let handed = Handed::of(tools, gate)?;
-        let given = Given { image, engine, policy, limits, grants: Grants { mounts, env, clock, seed }, handed, limit };
+        let given = Given {
+            image,
+            engine,
+            policy,
+            limits,
+            grants: Grants { mounts, env, clock, seed },
+            handed,
+            compile_limits,
+            limit,
+        };
         let plan = Plan::of(py, given, &ARGUMENTS)?;
         let core = detached(py, || plan.builder.build())??;
         Ok(Sandbox::of(core, plan.engine.unbind(), plan.policy))
@@ -347,6 +357,7 @@ pub(crate) struct Given<'a, 'py> {
     pub(crate) limits: Option<&'a Limits>,
     pub(crate) grants: Grants<'a, 'py>,
     pub(crate) handed: Handed,
+    pub(crate) compile_limits: Option<&'a Bound<'py, PyDict>>,
     pub(crate) limit: Option<&'a Bound<'py, PyDict>>,
 }
 
@@ -370,7 +381,8 @@ impl<'py> Plan<'py> {
             Some(image) => image_of(image, given.engine)?,
             None => image_of(pyo3::intern!(py, "python").as_any(), given.engine)?,
         };
-        let builder = given.handed.to(Core::builder(&image).policy(policy.clone()).limits(ceilings));
+        let builder = Core::builder(&image).policy(policy.clone()).limits(ceilings);
+        let builder = given.handed.to(builder.compile_limits(limits::for_compiling(given.compile_limits)?));
         Ok(Plan { builder, engine, policy })
     }
 }

@@ -13,6 +13,7 @@ from sandcell._tools import ToolCall
 from sandcell._values import (
     Artifact,
     Denial,
+    Compilation,
     Diagnostic,
     Event,
     FilesDiff,
@@ -123,6 +124,16 @@ class Image:
         progress: _Hook | None = None,
         engine: Engine | None = None,
     ) -> Image: ...
+    def cc(
+        self,
+        code: str | None = None,
+        *,
+        files: Mapping[str, _Content] | _Path | None = None,
+        entry: str | None = None,
+        name: str | None = None,
+        flags: Iterable[str] | None = None,
+        compile_limits: LimitKeys | None = None,
+    ) -> Compilation: ...
     def derive(
         self,
         name: str,
@@ -251,6 +262,7 @@ class Sandbox:
         seed: SupportsIndex | None = None,
         tools: _Tools | None = None,
         gate: _Gate | None = None,
+        compile_limits: LimitKeys | None = None,
         **limit: Unpack[LimitKeys],
     ) -> Self: ...
     def run(
@@ -434,6 +446,7 @@ class Pool:
         seed: SupportsIndex | None = None,
         tools: _Tools | None = None,
         gate: _Gate | None = None,
+        compile_limits: LimitKeys | None = None,
         max_sandboxes: int | None = None,
         max_host_bytes: _Bytes | None = None,
         max_ready: int | None = None,

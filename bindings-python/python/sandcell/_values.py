@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Union
 
 if TYPE_CHECKING:
-    from sandcell._sandcell import Outcome
+    from sandcell._sandcell import Image, Outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +111,10 @@ class Usage:
     """Bytes in use against ``fs_bytes`` at the end of the run."""
     host_calls: int = 0
     """Calls of host tools."""
+    compile_ms: float = 0.0
+    """Time spent compiling the program before it ran; no part of ``wall_ms``, 0 if it was compiled before."""
+    compile_fuel: int = 0
+    """What the compiler used; no part of ``fuel``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +159,26 @@ class Diagnostic:
     """What the compiler calls findings of this kind, such as ``-Wunused-variable``."""
     source: str | None = None
     """The lines of the source that it is about, as the compiler shows them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Compilation:
+    """What came of compiling a program."""
+
+    image: Image | None
+    """The command that was made, for ``Sandbox(image)``; none where ``status`` says why."""
+    status: Status
+    """``exited`` with code 0; ``raised`` as ``CompileError``; ``exceeded`` for a limit of the compiler."""
+    diagnostics: list[Diagnostic]
+    """What the compiler found, warnings too."""
+    text: str
+    """The same as a person reads it."""
+    hint: str
+    """One sentence that a model can act on; empty when there is nothing to say."""
+    compile_ms: float
+    """What it took; 0 where the same was compiled before."""
+    compile_fuel: int
+    """What the compiler used; 0 where the same was compiled before."""
 
 
 @dataclass(frozen=True, slots=True)

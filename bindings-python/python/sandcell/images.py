@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from os import PathLike
 from typing import TYPE_CHECKING, Union
 
@@ -15,10 +15,11 @@ from sandcell._errors import HostError
 from sandcell._sandcell import Engine, Image
 
 if TYPE_CHECKING:
+    from sandcell._limit_keys import LimitKeys
     from sandcell._sandcell import Limits
-    from sandcell._values import ImageInfo, Progress
+    from sandcell._values import Compilation, ImageInfo, Progress
 
-__all__ = ["build", "command", "derive", "export", "import_archive", "list", "load", "remove", "set_progress_hook", "verify"]
+__all__ = ["build", "cc", "command", "derive", "export", "import_archive", "list", "load", "remove", "set_progress_hook", "verify"]
 
 _Path = Union[str, "PathLike[str]"]
 _Hook = Callable[["Progress"], None]
@@ -73,6 +74,28 @@ def derive(
     image = base if isinstance(base, Image) else Image.load(base, engine=engine)
     given = dict(files or {})
     return image.derive(name or _name_of(image, setup, given), setup=setup, files=given, progress=progress)
+
+
+def cc(
+    code: str | None = None,
+    *,
+    image: str | Image = "c",
+    files: Mapping[str, bytes | str] | _Path | None = None,
+    entry: str | None = None,
+    name: str | None = None,
+    flags: Iterable[str] | None = None,
+    compile_limits: LimitKeys | None = None,
+    engine: Engine | None = None,
+) -> Compilation:
+    """Compiles a program in C, or with ``image="cpp"`` in C++, and does not run it.
+
+    What comes of it is a command: ``Sandbox(made.image).run(args=[...])``, as often as is wanted. A program that is
+    none is no exception: ``made.image`` is ``None`` and ``made.status`` and ``made.diagnostics`` say why.
+    ``compile_limits`` are the compiler's own, such as ``{"deadline_ms": 5000}``.
+    Raises ``ConfigError``: ``flag_invalid`` for a flag that is not allowed.
+    """
+    loaded = image if isinstance(image, Image) else Image.load(image, engine=engine)
+    return loaded.cc(code, files=files, entry=entry, name=name, flags=flags, compile_limits=compile_limits)
 
 
 def command(
