@@ -10,33 +10,38 @@ use crate::error::{Error, Result};
 use crate::guest::Answer;
 use crate::limits::{LimitKey, Limits};
 use crate::outcome::{Status, TrapReason};
-use crate::store::{self, Report, panicked};
+use crate::store::{self, Halt, Report, drive, panicked};
 use crate::toolchain::{Compiled, Cost, Findings, Job, Refusal, Verdict};
 use crate::tools::Broker;
 use crate::vfs::Vfs;
-use crate::wasi::{Captured, Interrupt, Setup, Streams};
+use crate::wasi::{Captured, Interrupt, Setup, Stop, Streams};
 use futures_channel::oneshot;
 use futures_util::FutureExt as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// What a program in C does when it reads or writes where it has nothing.
 const OUTSIDE: &str = "The program read or wrote outside its memory: through a wild pointer, or by recursion deeper than its stack of 8 MiB.";
+
+/// What a compiler's thread may take beyond its deadline: clang ends at it, and then the machine's own compiler may be at
+/// work on the module, which nothing interrupts.
+const GRACE: Duration = Duration::from_millis(500);
 
 /// Compiles, and runs what was made.
 pub(super) async fn run(job: Job, compile_ms: u64, setup: Setup, shared: Shared, broker: Option<Broker>) -> Finished {
     let made = Working::start(job, compile_ms);
     shared.interrupt.set_aside();
     let made = match made {
-        Ok(mut working) => shared.interrupt.wait_for(None, |context| working.result.poll_unpin(context)).await,
+        Ok(working) => working.wait(&shared.interrupt).await,
         Err(error) => Ok(Some(Ok(Err(error)))),
     };
     shared.interrupt.take_up();
     let compiled = match made {
         Ok(Some(Ok(Ok(compiled)))) => compiled,
         Ok(Some(Ok(Err(error)))) => return failed(setup.vfs, error),
-        Ok(None | Some(Err(_))) => {
+        Ok(None) => return refused(setup, Refusal::too_slow(compile_ms), Findings::default(), Cost::default()),
+        Ok(Some(Err(_))) => {
             return failed(setup.vfs, Error::Internal { reason: "the compiler's thread ended".into() });
         }
         Err(stop) => {
@@ -67,7 +72,12 @@ pub(super) async fn run(job: Job, compile_ms: u64, setup: Setup, shared: Shared,
 struct Working {
     result: oneshot::Receiver<Result<Compiled>>,
     interrupt: Arc<Interrupt>,
+    /// When nobody waits any more, whatever the thread does.
+    until: Instant,
 }
+
+/// What the thread gave, unless it ended without a word.
+type Made = std::result::Result<Result<Compiled>, oneshot::Canceled>;
 
 impl Working {
     fn start(job: Job, compile_ms: u64) -> Result<Working> {
@@ -81,7 +91,19 @@ impl Working {
         };
         let thread = std::thread::Builder::new().name("sandcell-compile".to_owned()).spawn(work);
         thread.map_err(|error| Error::HostExhausted { resource: "threads", reason: error.to_string() })?;
-        Ok(Working { result, interrupt })
+        let until = Instant::now() + Duration::from_millis(compile_ms) + GRACE;
+        Ok(Working { result, interrupt, until })
+    }
+
+    /// Waits for the thread, until the run is cancelled or too much time has passed (`None`).
+    async fn wait(mut self, run: &Interrupt) -> std::result::Result<Option<Made>, Stop> {
+        let until = Some(self.until);
+        let waited = drive(run, run.wait_for(until, |context| self.result.poll_unpin(context))).await;
+        match waited {
+            Ok(made) => made,
+            Err(Halt::Stop(stop)) => Err(stop),
+            Err(Halt::Panic(error)) => Ok(Some(Ok(Err(error)))),
+        }
     }
 }
 

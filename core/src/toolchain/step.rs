@@ -133,17 +133,26 @@ fn lost() -> Error {
     Error::Internal { reason: "the compiler's file tree is gone".into() }
 }
 
+impl Refusal {
+    /// The compiler was stopped at a limit of its own.
+    pub(super) fn exceeded(limit: LimitKey, allowed: u64) -> Refusal {
+        let unit = limit.unit().as_str();
+        let hint = format!(
+            "The compiler was stopped, nothing of the program ran: compiling it takes more than the {allowed} {unit} that `{limit}` allows the compiler; make it smaller, or do less at compile time."
+        );
+        Refusal { status: Status::Exceeded { limit }, hint }
+    }
+
+    /// Compiling took longer than `deadline_ms` allows.
+    pub(crate) fn too_slow(deadline_ms: u64) -> Refusal {
+        Refusal::exceeded(LimitKey::DeadlineMs, deadline_ms)
+    }
+}
+
 impl Step {
     /// Why the program cannot be compiled, if it cannot.
     pub(super) fn refusal(&self, findings: &Findings, limits: &Limits) -> Option<Refusal> {
-        let exceeded = |limit: LimitKey| Refusal {
-            status: Status::Exceeded { limit },
-            hint: format!(
-                "The compiler was stopped, nothing of the program ran: compiling it takes more than the {} {} that `{limit}` allows the compiler; make it smaller, or do less at compile time.",
-                limits.value(limit),
-                limit.unit().as_str()
-            ),
-        };
+        let exceeded = |limit: LimitKey| Refusal::exceeded(limit, limits.value(limit));
         Some(match &self.status {
             Status::Exited { code: 0 } => return None,
             Status::Exceeded { limit } => exceeded(*limit),
