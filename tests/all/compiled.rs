@@ -166,13 +166,11 @@ fn the_compiler_ends_at_its_own_limits_and_says_that_it_was_the_compiler() {
 #[test]
 fn a_source_that_makes_the_compiler_crash_or_fill_its_output_is_an_outcome_like_others() {
     let deep = format!("int main(void) {{ return {}1{}; }}", "(".repeat(100_000), ")".repeat(100_000));
-    let wide =
-        format!("char a[200 << 20] = {{1}}; char b[200 << 20] = {{1}}; int main(void) {{ return a[3] + b[3]; }}");
+    let wide = "char a[200 << 20] = {1}; char b[200 << 20] = {1}; int main(void) { return a[3] + b[3]; }";
     let loud = "#define P(x) _Pragma(\"message \\\"loud loud loud\\\"\")\n#define A(x) x x x x x x x x x x\n\
         A(A(A(A(P(1))))) int main(void) { return 0; }";
     let faked = "#line 1 \"/etc/x:1:1: error: faked\\nfoo\"\n#error \"\\033[31m\"\nint main(void) { return 0; }";
-    let sources =
-        [deep.as_str(), wide.as_str(), "#pragma clang __debug crash\nint main(void) { return 0; }", loud, faked];
+    let sources = [deep.as_str(), wide, "#pragma clang __debug crash\nint main(void) { return 0; }", loud, faked];
     for source in sources {
         let mut sandbox = c();
         let outcome = run(&mut sandbox, source);

@@ -32,3 +32,4 @@ mod tools_at_once;
 mod tools_contained;
 mod tools_hostile;
 mod traps;
+mod wasm;

@@ -87,7 +87,8 @@ fn images() -> Result<(), String> {
     build_command()?;
     run(&mut sandcell(&["image", "build", "python"]))?;
     run(&mut sandcell(&["image", "build", "javascript"]))?;
-    run(&mut sandcell(&["image", "build", "clang"]))
+    run(&mut sandcell(&["image", "build", "clang"]))?;
+    run(&mut sandcell(&["image", "build", "lua"]))
 }
 
 fn test(fast: bool) -> Result<(), String> {
