@@ -144,7 +144,7 @@ fn every_check_of_a_case_can_fail() {
             "status": {"kind": "trapped", "reason": "unreachable"},
             "stdout": "open 0\nwrite 0 4\nopen 44\nopen 69\n", "stdout_contains": ["open 44"],
             "stdout_truncated": false, "stderr": "", "output_bytes": 33, "output_lacks": ["secret"],
-            "denials": [{"what": "path", "name": "/ro/a", "operation": "path_open"}],
+            "denials": [{"what": "path", "name": "/ro/a", "operation": "path_open"}], "diagnostics": [],
             "files": {"added": ["/out"], "changed": [], "removed": []}, "file_contents": {"/out": "text"},
             "folder": {"a": "1"}, "hint_contains": ["aborted itself"],
             "peak_memory_bytes_at_most": 262144, "fuel_at_most": 1000000}});
@@ -160,6 +160,7 @@ fn every_check_of_a_case_can_fail() {
         ("output_bytes", json!(34)),
         ("output_lacks", json!(["open"])),
         ("denials", json!([])),
+        ("diagnostics", json!(["error: main.c:1:2: x"])),
         ("files", json!({"added": [], "changed": ["/out"], "removed": []})),
         ("file_contents", json!({"/out": "txt"})),
         ("file_contents", json!({"/other": "text"})),

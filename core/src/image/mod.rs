@@ -326,8 +326,9 @@ impl Image {
     /// Its content address; none for a module that is not cached as an image.
     pub(crate) fn digest(&self) -> Option<Digest> {
         match self.inner.kind {
-            Kind::Command(_) => None,
-            Kind::Reactor(_) => Digest::parse(&self.inner.info.digest),
+            // A module given as bytes lies nowhere.
+            Kind::Command(_) if self.inner.info.path.as_os_str().is_empty() => None,
+            _ => Digest::parse(&self.inner.info.digest),
         }
     }
 
