@@ -45,6 +45,7 @@ HOLDS: dict[str, Any] = {
         "stdout": "open 0\nwrite 0 4\nopen 44\nopen 69\n", "stdout_contains": ["open 44"],
         "stdout_truncated": False, "stderr": "", "output_bytes": 33, "output_lacks": ["secret"],
         "denials": [{"what": "path", "name": "/ro/a", "operation": "path_open"}],
+        "diagnostics": [],
         "files": {"added": ["/out"], "changed": [], "removed": []}, "file_contents": {"/out": "text"},
         "folder": {"a": "1"}, "hint_contains": ["aborted itself"],
         "peak_memory_bytes_at_most": 262144, "fuel_at_most": 1000000}}  # fmt: skip
@@ -62,6 +63,7 @@ HOLDS: dict[str, Any] = {
         ("output_bytes", 34),
         ("output_lacks", ["open"]),
         ("denials", []),
+        ("diagnostics", ["error: main.c:1:2: x"]),
         ("files", {"added": [], "changed": ["/out"], "removed": []}),
         ("file_contents", {"/out": "txt"}),
         ("file_contents", {"/other": "text"}),
