@@ -118,6 +118,8 @@ void answer_values(int first)
     }
     size_t len;
     const char *text = lua_tolstring(lua, first + 1, &len);
+    if (!text) /* a program may have got at the library */
+        return;
     if (lua_toboolean(lua, first)) {
         puts_("{\"result\":");
         put(text, len);
