@@ -7,7 +7,7 @@
 mod budget;
 mod table;
 
-pub(crate) use budget::Budget;
+pub(crate) use budget::{Budget, Exceeded};
 pub use table::{LimitKey, Unit};
 
 use crate::error::{Error, Result};
