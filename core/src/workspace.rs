@@ -53,7 +53,7 @@ impl Workspace {
     /// # Errors
     /// `mount_invalid`.
     pub fn new(policy: Policy, limits: Limits) -> Result<Workspace> {
-        Workspace::of(policy, limits, |mounts, quota, host_bytes, now| Home::new(mounts, quota, host_bytes, now))
+        Workspace::of(policy, limits, Home::new)
     }
 
     /// Another workspace that starts with the files of this one, copy-on-write, and has none of its

@@ -208,8 +208,12 @@ impl SandboxBuilder {
             toolbox,
             tool_threads: Threads::default(),
         };
-        if let (Some(workspace), Some(files)) = (&workspace, sandbox.vfs()) {
-            files.join(workspace.home())?;
+        if let Some(files) = sandbox.vfs() {
+            // No run's deadline stops the host's own look at the files before the first run.
+            files.set_pace(None);
+            if let Some(workspace) = &workspace {
+                files.join(workspace.home())?;
+            }
         }
         Ok(sandbox)
     }
