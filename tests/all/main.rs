@@ -33,4 +33,5 @@ mod tools_at_once;
 mod tools_contained;
 mod tools_hostile;
 mod traps;
+mod wasm;
 mod workspace;

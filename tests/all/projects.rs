@@ -1,7 +1,7 @@
 //! Programs of several files: what a session keeps of them, and what a hostile guest or folder can do.
 
 use sandcell::{Code, FilesDiff, Limits, Mount, Outcome, Policy, Program, Sandbox, Status};
-use sandcell_tests::guests;
+use sandcell_tests::{cli, guests};
 use std::fs;
 
 fn python(policy: Policy) -> Sandbox {
@@ -99,4 +99,34 @@ fn a_folder_is_read_without_its_secrets_and_a_symlink_in_it_is_refused() {
     assert!(refused.code() == Code::ProjectInvalid && refused.to_string().contains("lib/leak"), "{refused}");
     let missing = Program::project_folder(folder.path().join("none"), "main.py").unwrap_err();
     assert_eq!(missing.code(), Code::HostIo);
+}
+
+#[test]
+fn the_command_line_takes_a_folder_and_chooses_the_image_by_the_extension() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir_all(folder.path().join("lib")).unwrap();
+    let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+    write("main.py", "import sys, lib.x\nprint(lib.x.NAME, sys.argv[1:])");
+    write("lib/x.py", "NAME = 'python'");
+    write("main.lua", "print(require('lib.y').NAME, ...)");
+    write("lib/y.lua", "return { NAME = 'lua' }");
+    write("main.rb", "puts 1");
+    let run = |entry: &str| {
+        let mut command = cli::sandcell();
+        command.args(["run", "--project"]).arg(folder.path());
+        cli::run(command.args([entry, "--", "one"]))
+    };
+    let (python, lua) = (run("main.py"), run("main.lua"));
+    assert_eq!((python.code, python.stdout.as_str()), (Some(0), "python ['one']\n"), "{}", python.stderr);
+    assert_eq!((lua.code, lua.stdout.as_str()), (Some(0), "lua\tone\n"), "{}", lua.stderr);
+    let alone = cli::run(cli::sandcell().arg("run").arg(folder.path().join("lib/y.lua")));
+    assert_eq!(alone.code, Some(0), "{}", alone.stderr);
+    let unknown = run("main.rb");
+    assert!(unknown.code == Some(2) && unknown.stderr.contains("--image"), "{}", unknown.stderr);
+    for entry in ["../main.py", "/main.py"] {
+        let refused = run(entry);
+        assert!(refused.code == Some(126) && refused.stdout.is_empty(), "{refused:?}");
+        assert!(refused.stderr.contains("file name"), "{}", refused.stderr);
+    }
+    assert!(run("none.py").stderr.contains("not among the files"));
 }

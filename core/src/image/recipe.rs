@@ -17,13 +17,19 @@ struct Builtin {
     own: &'static [(&'static str, &'static str)],
 }
 
-/// Reads files below `guests/NAME`.
+/// Reads files below `guests/NAME`, or the folder of another guest that they are taken from.
 macro_rules! builtin {
-    ($name:literal $(, $file:literal)*) => {
+    (@file $name:literal, $file:literal) => {
+        ($file, include_str!(concat!("../../../guests/", $name, "/", $file)))
+    };
+    (@file $name:literal, $file:literal, $other:literal) => {
+        builtin!(@file $other, $file)
+    };
+    ($name:literal $(, $file:literal $(of $other:literal)?)*) => {
         Builtin {
             name: $name,
             text: include_str!(concat!("../../../guests/", $name, "/recipe.toml")),
-            own: &[$(($file, include_str!(concat!("../../../guests/", $name, "/", $file)))),*],
+            own: &[$(builtin!(@file $name, $file $(, $other)?)),*],
         }
     };
 }
@@ -68,6 +74,21 @@ const BUILTIN: &[Builtin] = &[
         "lib/tools.js",
         "lib/locale.js",
         "lib/end.js"
+    ),
+    builtin!(
+        "lua",
+        "shim/abi.c",
+        "shim/answer.c",
+        "shim/heap.c" of "javascript",
+        "shim/native.c",
+        "shim/program.c",
+        "shim/shim.h",
+        "shim/turn.c",
+        "lib/start.lua",
+        "lib/json.lua",
+        "lib/answer.lua",
+        "lib/tools.lua",
+        "lib/end.lua"
     ),
 ];
 

@@ -71,6 +71,9 @@ struct Head<'a> {
     env: Option<&'a BTreeMap<String, String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     result_bytes: Option<u64>,
+    /// The files are others than those that were imported.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    project: bool,
     /// The tools are others than the guest knows of.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     tools: bool,
@@ -245,6 +248,7 @@ impl Program {
                 env: Some(&policy.env).filter(|env| fresh && !env.is_empty()),
                 result_bytes: Some(result_bytes)
                     .filter(|bytes| fresh && *bytes != LimitKey::ResultBytes.default_value()),
+                project: self.project.is_some() && driver == Driver::Exported,
                 tools: tools != News::Known,
                 globals: tools == News::Changed { globals: true },
                 lines: self.line_buffered.unwrap_or(followed),
@@ -283,7 +287,7 @@ impl Head<'_> {
             Some(Seeding::Image) => request.push(b'f'),
             Some(Seeding::Everything) => request.push(b'F'),
         }
-        let Head { name, path0: _, argv, env, result_bytes, tools, globals: _, lines } = self;
+        let Head { name, path0: _, argv, env, result_bytes, project: _, tools, globals: _, lines } = self;
         let says_something =
             name.is_some() || argv.is_some() || env.is_some() || result_bytes.is_some() || *tools || *lines;
         if says_something {

@@ -88,7 +88,7 @@ mod tests {
     use super::*;
 
     fn code(project: Result<Project>) -> (String, String) {
-        let error = project.err().expect("it is refused");
+        let error = project.unwrap_err();
         (error.code().as_str().to_owned(), error.to_string())
     }
 
