@@ -123,7 +123,7 @@ def test_files_go_in_and_out(tmp_path: Path) -> None:
         assert box.files.read("/out/copy") == b"a,b\n1,2\ntext" == box.files.read_text("/out/copy").encode()
         assert box.files.diff().added == ["/out/copy", "/out/in.txt"]
         assert [(entry.path, entry.kind, entry.size) for entry in box.files.list("/out")] == [
-            ("/out/copy", "file", 11),
+            ("/out/copy", "file", 12),
             ("/out/in.txt", "file", 4),
         ]
         assert "/out" in [entry.path for entry in box.files.list() if entry.kind == "directory"]

@@ -52,6 +52,7 @@ __all__ = [
     "Sandbox",
     "Snapshot",
     "Tool",
+    "Workspace",
     "_command",
     "_end",
     "error_codes",
