@@ -123,7 +123,7 @@ mod tests {
     use super::*;
     use std::fs;
 
-    const CAPS: FolderCaps = FolderCaps { files: 4, bytes: 100, name_bytes: 1024 };
+    const CAPS: FolderCaps = FolderCaps { files: 8, bytes: 100, name_bytes: 1024 };
 
     fn folder() -> (tempfile::TempDir, Dir) {
         let folder = tempfile::tempdir().unwrap();
