@@ -121,7 +121,8 @@ fn however_a_step_ends_the_files_go_back() {
     let limits = guests::limits(&[("fuel", 3_000_000_000)]);
     let fresh = || workspace.sandbox(guests::python()).limits(limits.clone()).build().unwrap();
     let write = |name: &str| format!("out = open('/work/{name}', 'wb', 0); out.write(b'half'); ");
-    let ends: [(&str, &str, fn(&Status) -> bool); 4] = [
+    type IsIt = fn(&Status) -> bool;
+    let ends: [(&str, &str, IsIt); 4] = [
         ("raised", "raise ValueError", |status| matches!(status, Status::Raised { .. })),
         ("exited", "import os; os._exit(3)", |status| *status == Status::Exited { code: 3 }),
         ("trapped", "import os; os.abort()", |status| *status == Status::Trapped { reason: TrapReason::Unreachable }),
