@@ -1,4 +1,4 @@
-//! `box.files`: the guest's file tree, looked at from outside between two runs.
+//! `box.files` and `workspace.files`: the guest's file tree, looked at from outside between two runs.
 
 use crate::fault::Result;
 use crate::policy::content_bytes;
@@ -7,12 +7,19 @@ use crate::shutdown::detached;
 use crate::values;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
+use sandcell::{FilesDiff, Listing, Sandbox as CoreSandbox, Workspace as CoreWorkspace};
 use std::path::PathBuf;
 
-/// The files of one sandbox.
+/// The files of one sandbox, or those that the sandboxes of a workspace share.
 #[pyclass(module = "sandcell", frozen)]
 pub(crate) struct Files {
-    pub(crate) sandbox: Py<Sandbox>,
+    pub(crate) of: Owner,
+}
+
+/// Whose files they are.
+pub(crate) enum Owner {
+    Sandbox(Py<Sandbox>),
+    Workspace(CoreWorkspace),
 }
 
 #[pymethods]
@@ -30,31 +37,40 @@ impl Files {
     /// Creates or replaces a file, with the folders it needs. Quotas apply.
     fn write(&self, py: Python<'_>, path: &str, content: &Bound<'_, PyAny>) -> Result<()> {
         let content = content_bytes("content", content)?;
-        let mut taken = self.sandbox.get().take()?;
-        Ok(detached(py, || taken.write_file(path, &content))??)
+        self.on(py, |sandbox| sandbox.write_file(path, &content), |workspace| workspace.write_file(path, &content))
     }
 
-    /// The paths of files in memory and overlays that were not there at the start or have changed.
-    fn list(&self, py: Python<'_>) -> Result<Vec<String>> {
-        let mut taken = self.sandbox.get().take()?;
-        let diff = detached(py, || taken.files())??;
-        let mut paths: Vec<_> = diff.added.into_iter().chain(diff.changed).collect();
-        paths.sort();
-        Ok(paths)
+    /// What is in a folder, and with `recursive` below it, host folders included. Symlinks are listed and
+    /// not followed.
+    #[pyo3(signature = (path = "/", *, recursive = false))]
+    fn list<'py>(&self, py: Python<'py>, path: &str, recursive: bool) -> Result<Bound<'py, PyAny>> {
+        let listing = self.on(
+            py,
+            |sandbox| sandbox.list_files(path, recursive),
+            |workspace| workspace.list_files(path, recursive),
+        )?;
+        listed(py, &listing)
     }
 
     /// What differs from the start in memory mounts and overlays.
     fn diff<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>> {
-        let mut taken = self.sandbox.get().take()?;
-        let diff = detached(py, || taken.files())??;
+        let diff = self.on(py, CoreSandbox::files, CoreWorkspace::files)?;
         values::make(py, "FilesDiff", &diff)
     }
 
     /// Writes what differs in the memory mount or overlay at `mount` into a folder of the host.
     fn export<'py>(&self, py: Python<'py>, mount: &str, to: PathBuf) -> Result<Bound<'py, PyAny>> {
-        let mut taken = self.sandbox.get().take()?;
-        let diff = detached(py, || taken.export(mount, &to))??;
+        let diff: FilesDiff =
+            self.on(py, |sandbox| sandbox.export(mount, &to), |workspace| workspace.export(mount, &to))?;
         values::make(py, "FilesDiff", &diff)
+    }
+
+    /// Copies everything below the folder at `path` into a folder of the host, and tells what. Nothing is
+    /// written outside of that folder, whatever the guest made.
+    fn copy<'py>(&self, py: Python<'py>, path: &str, to: PathBuf) -> Result<Bound<'py, PyAny>> {
+        let copied =
+            self.on(py, |sandbox| sandbox.copy_files(path, &to), |workspace| workspace.copy_files(path, &to))?;
+        listed(py, &copied)
     }
 
     fn __repr__(&self) -> &'static str {
@@ -64,7 +80,27 @@ impl Files {
 
 impl Files {
     fn content(&self, py: Python<'_>, path: &str) -> Result<Vec<u8>> {
-        let mut taken = self.sandbox.get().take()?;
-        Ok(detached(py, || taken.read_file(path))??)
+        self.on(py, |sandbox| sandbox.read_file(path), |workspace| workspace.read_file(path))
     }
+
+    /// Works on the files while other threads of Python go on.
+    fn on<T: Send>(
+        &self,
+        py: Python<'_>,
+        sandbox: impl FnOnce(&mut CoreSandbox) -> sandcell::Result<T> + Send,
+        workspace: impl FnOnce(&CoreWorkspace) -> sandcell::Result<T> + Send,
+    ) -> Result<T> {
+        match &self.of {
+            Owner::Sandbox(owner) => {
+                let mut taken = owner.get().take()?;
+                Ok(detached(py, || sandbox(&mut taken))??)
+            }
+            Owner::Workspace(owner) => Ok(detached(py, || workspace(owner))??),
+        }
+    }
+}
+
+fn listed<'py>(py: Python<'py>, listing: &Listing) -> Result<Bound<'py, PyAny>> {
+    let entries: Result<Vec<_>> = listing.entries.iter().map(|entry| values::make(py, "FileEntry", entry)).collect();
+    values::listing(py, entries?, listing.truncated)
 }

@@ -27,6 +27,7 @@ mod snapshot;
 mod tasks;
 mod tools;
 mod values;
+mod workspace;
 
 #[pyo3::pymodule]
 mod _sandcell {
@@ -63,6 +64,8 @@ mod _sandcell {
     use crate::tasks::Job;
     #[pymodule_export]
     use crate::tools::Tool;
+    #[pymodule_export]
+    use crate::workspace::Workspace;
 
     /// The version of the library.
     #[pymodule_export]

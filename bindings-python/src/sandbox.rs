@@ -4,7 +4,7 @@ use crate::around::Around;
 use crate::drive;
 use crate::engine::{Engine, refuse_pickling};
 use crate::fault::Result;
-use crate::files::Files;
+use crate::files::{Files, Owner};
 use crate::follow::Events;
 use crate::held::{Held, Place, Taken};
 use crate::image::{Image, image_of};
@@ -94,7 +94,7 @@ impl Sandbox {
     /// Runs one program and returns how it ended. A script's failure is an outcome, not an exception.
     #[pyo3(signature = (code = None, *, files = None, entry = None, args = None, name = None, stdin = None, flags = None))]
     #[allow(clippy::too_many_arguments, reason = "keyword arguments of Python")]
-    fn run(
+    pub(crate) fn run(
         &self,
         py: Python<'_>,
         code: Option<&Bound<'_, PyAny>>,
@@ -134,7 +134,7 @@ impl Sandbox {
     /// Runs one program while the event loop goes on. When the task is cancelled, so is the guest.
     #[pyo3(signature = (code = None, *, files = None, entry = None, args = None, name = None, stdin = None, flags = None))]
     #[allow(clippy::too_many_arguments, reason = "keyword arguments of Python")]
-    fn run_async<'py>(
+    pub(crate) fn run_async<'py>(
         slf: &Bound<'py, Self>,
         code: Option<&Bound<'py, PyAny>>,
         files: Option<&Bound<'py, PyAny>>,
@@ -262,7 +262,7 @@ impl Sandbox {
 
     /// True after `close`.
     #[getter]
-    fn closed(&self) -> bool {
+    pub(crate) fn closed(&self) -> bool {
         self.place.is_closed()
     }
 
@@ -284,7 +284,7 @@ impl Sandbox {
     /// The files of the sandbox, from outside.
     #[getter]
     fn files(slf: Py<Self>) -> Files {
-        Files { sandbox: slf }
+        Files { of: Owner::Sandbox(slf) }
     }
 
     /// The image it was made from.

@@ -20,6 +20,15 @@ pub(crate) fn make<'py, T: Serialize>(py: Python<'py>, name: &str, what: &T) -> 
     Ok(class(py, name)?.call((), Some(&fields))?)
 }
 
+/// A listing with these entries.
+pub(crate) fn listing<'py>(
+    py: Python<'py>,
+    entries: Vec<Bound<'py, PyAny>>,
+    truncated: bool,
+) -> Result<Bound<'py, PyAny>> {
+    Ok(class(py, "Listing")?.call1((entries, truncated))?)
+}
+
 /// Its content is bytes, which JSON has not.
 pub(crate) fn artifact<'py>(py: Python<'py>, artifact: &Artifact) -> Result<Bound<'py, PyAny>> {
     let Artifact { mime, name, bytes } = artifact;

@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "tests" / "conformance"
 FIELDS = {
     "name", "image", "code", "before", "named", "args", "stdin", "limits", "policy", "folder", "expect",
-    "tools", "gate", "cancel_after_ms", "resume", "project", "entry", "flags",
+    "tools", "gate", "cancel_after_ms", "resume", "project", "entry", "flags", "steps",
 }  # fmt: skip
 STEP_FIELDS = {"results", "expect", "token", "after_ms"}
 EXPECTATIONS = {
@@ -98,10 +98,26 @@ def _sandbox(case: dict[str, Any], folder: Path, uncached: sandcell.Engine) -> s
     image = _image(case["image"], limits, uncached)
     tools = [case_tools.tool_of(each) for each in case.get("tools", [])]
     gate = case_tools.gate_of(case["gate"]) if case.get("gate") else None
+    if "steps" in case:
+        workspace, members = _after_steps(case, policy, limits, uncached)
+        return members.get(case["image"]) or workspace.sandbox(image, tools=tools, gate=gate)
     box = sandcell.Sandbox(image, policy=policy, limits=limits, tools=tools, gate=gate)
     for code in case.get("before", []):
         box.run(code)
     return box
+
+
+def _after_steps(
+    case: dict[str, Any], policy: sandcell.Policy, limits: sandcell.Limits, uncached: sandcell.Engine
+) -> tuple[sandcell.Workspace, dict[str, sandcell.Sandbox]]:
+    """The workspace of a case with steps, and the sandboxes that took them, by their images."""
+    workspace = sandcell.Workspace(policy=policy, limits=limits)
+    members: dict[str, sandcell.Sandbox] = {}
+    for step in case["steps"]:
+        name = step["image"]
+        members[name] = members.get(name) or workspace.sandbox(_image(name, limits, uncached))
+        members[name].run(step.get("code"), args=step.get("args", [])).check()
+    return workspace, members
 
 
 def _play(case: dict[str, Any], box: sandcell.Sandbox) -> list[str]:

@@ -136,6 +136,8 @@ codes! {
     run_suspended = 403, RunSuspended, Usage, "Call `resume` with the token and the results of the outcome's calls, or make a new sandbox.";
     /// A suspended run cannot be resumed with this token or these results.
     resume_invalid = 404, ResumeInvalid, Usage, "Give the token of the last outcome, and one result for each of its calls at most.";
+    /// A sandbox of the workspace has its files: one of its runs is under way or suspended.
+    workspace_busy = 405, WorkspaceBusy, Usage, "Let the other run end, or discard it; the sandboxes of a workspace run in turn.";
 
     /// The bytes are not a snapshot, or one that was truncated, damaged or contradicts itself.
     snapshot_invalid = 500, SnapshotInvalid, Usage, "Restore another copy of the snapshot; this one cannot be repaired.";

@@ -220,6 +220,9 @@ pub enum Error {
     /// A run of the sandbox waits to be resumed.
     #[error("a run of the sandbox is suspended: resume it first")]
     RunSuspended,
+    /// Another sandbox of the workspace has its files.
+    #[error("another run of the workspace is under way or suspended")]
+    WorkspaceBusy,
     /// A run cannot be resumed with this.
     #[error("the run cannot be resumed: {reason}")]
     ResumeInvalid {
@@ -362,6 +365,7 @@ impl Error {
             Error::HostExhausted { .. } => Code::HostExhausted,
             Error::SandboxUnusable { .. } => Code::SandboxUnusable,
             Error::RunSuspended => Code::RunSuspended,
+            Error::WorkspaceBusy => Code::WorkspaceBusy,
             Error::ResumeInvalid { .. } => Code::ResumeInvalid,
             Error::PoolBusy { .. } => Code::PoolBusy,
             Error::ImageMismatch { .. } => Code::ImageMismatch,

@@ -39,6 +39,7 @@ mod vfs;
 mod wasi;
 #[cfg_attr(not(test), allow(dead_code, unused_imports, reason = "groundwork of snapshots, which use it next"))]
 mod wire;
+mod workspace;
 
 pub use code::{Class, Code};
 pub use engine::{CacheDir, Engine, EngineBuilder, ResetChecks};
@@ -48,8 +49,8 @@ pub use image::{Source, Stage, Trust};
 pub use language::{How, Language};
 pub use limits::{LimitKey, Limits, Unit};
 pub use outcome::{
-    Artifact, CallOutcome, Denial, Diagnostic, Event, FileChange, FilesDiff, Outcome, Severity, Status, Stream,
-    SuspendedCall, ToolCallRecord, ToolErrorKind, ToolRecord, TrapReason, Usage,
+    Artifact, CallOutcome, Denial, Diagnostic, Event, FileChange, FileEntry, FileKind, FilesDiff, Listing, Outcome,
+    Severity, Status, Stream, SuspendedCall, ToolCallRecord, ToolErrorKind, ToolRecord, TrapReason, Usage,
 };
 pub use policy::{Access, ArgumentRule, Clock, FileName, GuestPath, Mount, Policy, Seed, ToolPolicy, ToolRule};
 pub use pool::{Pool, PoolBuilder, PoolMetrics, Pooled};
@@ -58,6 +59,7 @@ pub use snapshot::Snapshot;
 pub use tools::{Decision, DeclarationLanguage, Tool, ToolCall, ToolError, ToolReply, declarations};
 pub use wasi::Stdin;
 pub use wire::Key as SnapshotKey;
+pub use workspace::Workspace;
 
 /// What the fuzz targets call; no part of the library.
 #[doc(hidden)]

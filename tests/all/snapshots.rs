@@ -1,5 +1,6 @@
 //! Snapshots of live sessions: what a fork or a restored session goes on with.
 
+use super::cache::Mounted;
 use sandcell::{Access, Code, Engine, Image, Limits, Mount, Policy, Program, Sandbox, Snapshot, SnapshotKey};
 use sandcell_tests::census::say;
 use sandcell_tests::{cli, folders, guests, images};
@@ -158,4 +159,25 @@ fn what_does_not_fit_is_refused_by_name() {
     let derived = images::derive("other", &sandcell::Derivation::new().setup("y = 1")).unwrap();
     let other = Snapshot::from_bytes(&derived, &bytes, None, &Limits::new()).unwrap_err();
     assert_eq!(other.code(), Code::SnapshotMismatch);
+}
+
+#[test]
+fn a_snapshot_saved_onto_a_full_disk_is_refused_and_the_one_before_it_stays() {
+    let place = tempfile::tempdir().unwrap();
+    let Some(mount) = Mounted::tmpfs(place.path(), "mode=0700,size=2m") else { return };
+    let file = place.path().join("session");
+    let mut sandbox = guests::sandbox(guests::python(), Policy::new(), Limits::new());
+    run(&mut sandbox, "x = 'first'");
+    sandbox.snapshot().unwrap().save(&file, None).unwrap();
+    // Randomness does not compress.
+    run(&mut sandbox, "import os; x = 'second'; y = os.urandom(8 << 20)");
+    let large = sandbox.snapshot().unwrap();
+    assert_eq!(large.save(&file, None).unwrap_err().code(), Code::HostIo);
+    let names: Vec<_> = std::fs::read_dir(place.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(names, ["session"]);
+    let load = || Snapshot::load(guests::python(), &file, None, &Limits::new()).unwrap().fork().unwrap();
+    assert_eq!(run(&mut load(), "print(x)"), "first\n");
+    mount.resize("64m");
+    large.save(&file, None).unwrap();
+    assert_eq!(run(&mut load(), "print(x, len(y))"), "second 8388608\n");
 }

@@ -33,6 +33,9 @@ pub struct Case {
     /// Programs that run in the same sandbox before.
     #[serde(default)]
     pub before: Vec<String>,
+    /// Programs that sandboxes of one workspace run before; the case's sandbox is one of them.
+    #[serde(default)]
+    pub steps: Vec<WorkspaceStep>,
     /// The file name of the source code.
     #[serde(default)]
     pub named: Option<String>,
@@ -68,6 +71,20 @@ pub struct Case {
     /// What the suspended run is resumed with, one step after the other.
     #[serde(default)]
     pub resume: Vec<Step>,
+}
+
+/// A program of one sandbox of a workspace.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WorkspaceStep {
+    /// As of a case.
+    pub image: String,
+    /// Source code, for an interpreter.
+    #[serde(default)]
+    pub code: Option<String>,
+    /// Arguments, for a command.
+    #[serde(default)]
+    pub args: Vec<String>,
 }
 
 /// One attempt to resume a suspended run.

@@ -19,6 +19,7 @@ from sandcell._values import (
     FilesDiff,
     ImageInfo,
     Language,
+    Listing,
     PoolMetrics,
     Progress,
     Status,
@@ -52,6 +53,7 @@ __all__ = [
     "Sandbox",
     "Snapshot",
     "Tool",
+    "Workspace",
     "_command",
     "_end",
     "error_codes",
@@ -382,9 +384,59 @@ class Files:
     def read(self, path: str) -> bytes: ...
     def read_text(self, path: str) -> str: ...
     def write(self, path: str, content: _Content) -> None: ...
-    def list(self) -> list[str]: ...
+    def list(self, path: str = "/", *, recursive: bool = False) -> Listing: ...
     def diff(self) -> FilesDiff: ...
     def export(self, mount: str, to: _Path) -> FilesDiff: ...
+    def copy(self, path: str, to: _Path) -> Listing: ...
+
+@final
+class Workspace:
+    def __new__(
+        cls,
+        *,
+        engine: Engine | None = None,
+        policy: Policy | None = None,
+        limits: Limits | None = None,
+        mounts: Iterable[Mount] | None = None,
+        env: dict[str, str] | None = None,
+        clock: _Clock | None = None,
+        seed: SupportsIndex | None = None,
+        **limit: Unpack[LimitKeys],
+    ) -> Self: ...
+    def sandbox(
+        self, image: str | Image | None = None, *, tools: _Tools | None = None, gate: _Gate | None = None
+    ) -> Sandbox: ...
+    def session(self, image: str | None = None) -> Sandbox: ...
+    def run(
+        self,
+        image: str,
+        code: str | None = None,
+        *,
+        files: Mapping[str, _Content] | _Path | None = None,
+        entry: str | None = None,
+        args: Iterable[str] | None = None,
+        name: str | None = None,
+        stdin: Any = None,
+    ) -> Outcome: ...
+    def run_async(
+        self,
+        image: str,
+        code: str | None = None,
+        *,
+        files: Mapping[str, _Content] | _Path | None = None,
+        entry: str | None = None,
+        args: Iterable[str] | None = None,
+        name: str | None = None,
+        stdin: Any = None,
+    ) -> Coroutine[Any, Any, Outcome]: ...
+    def fork(self) -> Workspace: ...
+    @property
+    def files(self) -> Files: ...
+    @property
+    def limits(self) -> Limits: ...
+    @property
+    def policy(self) -> Policy: ...
+    def __reduce__(self) -> Any: ...
 
 @final
 class Snapshot:

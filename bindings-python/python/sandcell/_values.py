@@ -6,6 +6,7 @@ them by name; a field that one side lacks is an error at once.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Union
 
@@ -199,7 +200,7 @@ class Language:
 
 @dataclass(frozen=True, slots=True)
 class FilesDiff:
-    """Which files of memory mounts and overlays differ from the sandbox's start: guest paths, sorted."""
+    """Which files of memory mounts and overlays differ from before a run, or from the start: guest paths, sorted."""
 
     added: list[str] = field(default_factory=list)
     """Files and links that were not there."""
@@ -209,6 +210,34 @@ class FilesDiff:
     """Files, links and folders that are gone."""
     truncated: bool = False
     """True when there are more than these lists may hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileEntry:
+    """One name in a folder of the guest's file tree."""
+
+    path: str
+    """Its guest path."""
+    kind: str
+    """``file``, ``directory``, ``symlink`` or ``other``."""
+    size: int
+    """Bytes of a file; 0 for everything else."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What is in a folder of the guest's file tree, sorted by path."""
+
+    entries: list[FileEntry] = field(default_factory=list)
+    """At most 10,000."""
+    truncated: bool = False
+    """True when there is more, or a folder could not be read."""
+
+    def __iter__(self) -> Iterator[FileEntry]:
+        return iter(self.entries)
+
+    def __len__(self) -> int:
+        return len(self.entries)
 
 
 @dataclass(frozen=True, slots=True)

@@ -197,11 +197,7 @@ fn context(around: &Surroundings<'_>, interrupt: &Arc<Interrupt>) -> Result<Wasi
     let limits = limits()?;
     let clock = wasi::clock(Clock::Real);
     let host_bytes = Arc::new(Budget::new(limits.value(LimitKey::HostBytes)));
-    let quota = Quota {
-        fs_bytes: limits.value(LimitKey::FsBytes),
-        fs_nodes: limits.value(LimitKey::FsNodes),
-        file_bytes: limits.value(LimitKey::FileBytes),
-    };
+    let quota = Quota::of(&limits);
     let now = Arc::clone(&clock) as Arc<dyn vfs::Now>;
     WasiCtx::new(Setup {
         args: vec![around.argv0.to_owned()],

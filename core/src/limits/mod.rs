@@ -8,7 +8,7 @@ mod budget;
 mod compiling;
 mod table;
 
-pub(crate) use budget::Budget;
+pub(crate) use budget::{Budget, Exceeded};
 pub use table::{LimitKey, Unit};
 
 use crate::error::{Error, Result};

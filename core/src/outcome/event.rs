@@ -52,7 +52,8 @@ pub enum Event {
         /// The guest path, as far as the guest's own calls tell.
         path: String,
     },
-    /// The guest made a figure or another rich value.
+    /// The guest made a figure or another rich value. Figures are drawn and values shown when the program has
+    /// ended, so artifacts come together, after all output and before [`Ended`](Event::Ended).
     Artifact(Artifact),
     /// The run ended or was suspended; nothing follows.
     Ended(Box<Outcome>),

@@ -2,10 +2,12 @@
 
 mod diagnostic;
 mod event;
+mod listing;
 mod tools;
 
 pub use diagnostic::{Diagnostic, Severity};
 pub use event::{Event, FileChange, Stream};
+pub use listing::{FileEntry, FileKind, Listing};
 pub(crate) use tools::arguments_sha256;
 pub use tools::{CallOutcome, SuspendedCall, ToolCallRecord, ToolErrorKind, ToolRecord};
 
@@ -189,8 +191,8 @@ pub struct Artifact {
     pub bytes: Vec<u8>,
 }
 
-/// Which files of memory mounts and overlays differ from the sandbox's start. Guest paths,
-/// sorted; at most [`FilesDiff::MAX_LISTED`] each and [`FilesDiff::MAX_TEXT_BYTES`] altogether.
+/// Which files of memory mounts and overlays differ from what they were: before a run, or at the start of
+/// a sandbox or workspace. Guest paths, sorted; at most [`FilesDiff::MAX_LISTED`] each and [`FilesDiff::MAX_TEXT_BYTES`] altogether.
 ///
 /// To apply it elsewhere, remove first and write then.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -239,7 +241,8 @@ pub struct Outcome {
     pub result_truncated: bool,
     /// Figures and other rich values.
     pub artifacts: Vec<Artifact>,
-    /// What changed in memory mounts and overlays.
+    /// What the run changed in memory mounts and overlays; what all runs of a sandbox changed is its
+    /// [`files`](crate::Sandbox::files).
     pub files: FilesDiff,
     /// What was refused.
     pub denials: Vec<Denial>,

@@ -10,8 +10,9 @@ use crate::limits::{Budget, LimitKey, Limits};
 use crate::policy::{Policy, ToolPolicy};
 use crate::snapshot::Snapshot;
 use crate::tools::{Decision, Gate, Threads, Tool, ToolCall, Toolbox};
-use crate::vfs::{self, MountPoint, Quota, Take, Vfs};
+use crate::vfs::{self, Home, MountPoint, Quota, Take, Vfs};
 use crate::wasi::{self, Clock, Grants, Interrupt, Stdin, WasiCtx};
+use crate::workspace::Workspace;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,6 +30,7 @@ pub struct SandboxBuilder {
     /// The tools and the gate of the sandbox that a snapshot was taken of: each holds unless another is
     /// given.
     toolbox: Option<Arc<Toolbox>>,
+    workspace: Option<Workspace>,
 }
 
 /// What a sandbox starts from.
@@ -49,9 +51,30 @@ impl SandboxBuilder {
     }
 
     fn from_origin(origin: Origin, policy: Policy, limits: Limits, toolbox: Option<Arc<Toolbox>>) -> SandboxBuilder {
-        let (reseed, guest_turns, tools, gate) = (false, false, Vec::new(), None);
+        let (reseed, guest_turns, tools, gate, workspace) = (false, false, Vec::new(), None, None);
         let compile_limits = Limits::for_compiling();
-        SandboxBuilder { origin, policy, limits, compile_limits, reseed, guest_turns, tools, gate, toolbox }
+        SandboxBuilder {
+            origin,
+            policy,
+            limits,
+            compile_limits,
+            reseed,
+            guest_turns,
+            tools,
+            gate,
+            toolbox,
+            workspace,
+        }
+    }
+
+    /// A member of a workspace.
+    pub(crate) fn within(image: &Image, workspace: &Workspace) -> SandboxBuilder {
+        let (policy, limits) = (workspace.policy().clone(), workspace.limits().clone());
+        let origin = Origin::Image(image.clone());
+        SandboxBuilder {
+            workspace: Some(workspace.clone()),
+            ..SandboxBuilder::from_origin(origin, policy, limits, None)
+        }
     }
 
     /// What the guest may touch; nothing unless set.
@@ -133,15 +156,35 @@ impl SandboxBuilder {
     /// `module_exceeds` and `snapshot_exceeds` when the limits are smaller than what it starts with,
     /// `host_exhausted`.
     pub fn build(self) -> Result<Sandbox> {
-        let SandboxBuilder { origin, policy, limits, compile_limits, reseed, guest_turns, tools, gate, toolbox } = self;
+        let SandboxBuilder {
+            origin,
+            mut policy,
+            limits,
+            compile_limits,
+            reseed,
+            guest_turns,
+            tools,
+            gate,
+            toolbox,
+            workspace,
+        } = self;
         check_environment(&policy)?;
         let toolbox = toolbox_of(toolbox, tools, &policy.tools, gate)?;
-        let mounts = vfs::mount_points(&policy.mounts)?;
+        if let Some(workspace) = &workspace {
+            policy.mounts.clone_from(&workspace.policy().mounts);
+        }
+        let mounts = match &workspace {
+            Some(_) => Home::mount_points(&policy.mounts)?,
+            None => vfs::mount_points(&policy.mounts)?,
+        };
         let image = match &origin {
             Origin::Image(image) => image.clone(),
             Origin::Snapshot(snapshot) => snapshot.image().clone(),
         };
-        let host_bytes = Arc::new(Budget::new(limits.value(LimitKey::HostBytes)));
+        let host_bytes = match &workspace {
+            Some(workspace) => Arc::clone(workspace.host_bytes()),
+            None => Arc::new(Budget::new(limits.value(LimitKey::HostBytes))),
+        };
         let (body, clock) = match image.kind() {
             Kind::Command(_) => {
                 // The compiler's own files are for the compiler.
@@ -190,7 +233,7 @@ impl SandboxBuilder {
             }
         };
         let cancel = CancelHandle::new();
-        Ok(Sandbox {
+        let mut sandbox = Sandbox {
             image,
             policy,
             limits,
@@ -202,7 +245,15 @@ impl SandboxBuilder {
             cancel,
             toolbox,
             tool_threads: Threads::default(),
-        })
+        };
+        if let Some(files) = sandbox.vfs() {
+            // No run's deadline stops the host's own look at the files before the first run.
+            files.set_pace(None);
+            if let Some(workspace) = &workspace {
+                files.join(workspace.home())?;
+            }
+        }
+        Ok(sandbox)
     }
 }
 
@@ -226,11 +277,7 @@ fn file_tree(
     host_bytes: &Arc<Budget>,
     clock: &Arc<Clock>,
 ) -> Result<Vfs> {
-    let quota = Quota {
-        fs_bytes: limits.value(LimitKey::FsBytes),
-        fs_nodes: limits.value(LimitKey::FsNodes),
-        file_bytes: limits.value(LimitKey::FileBytes),
-    };
+    let quota = Quota::of(limits);
     let mut vfs = Vfs::new(mounts, quota, Arc::clone(host_bytes), Arc::clone(clock) as Arc<dyn vfs::Now>)?;
     if let Some(seed) = policy.seed {
         vfs.seed_inodes(seed.0);

@@ -27,7 +27,7 @@ pub use program::Program;
 use crate::error::{Error, Result};
 use crate::image::Image;
 use crate::limits::{Budget, Limits};
-use crate::outcome::{FilesDiff, Outcome};
+use crate::outcome::{FilesDiff, Listing, Outcome};
 use crate::policy::{GuestPath, Policy};
 use crate::snapshot::{self, Snapshot};
 use crate::store::block_on;
@@ -236,8 +236,13 @@ impl Sandbox {
     /// `session_ended`, `run_suspended`; `program_invalid` for a sandbox of a command module.
     pub fn snapshot(&mut self) -> Result<Snapshot> {
         self.make_way()?;
-        let Body::Session(session) = &mut self.body else { return Err(snapshot::not_a_session(&self.image)) };
-        let captured = session.capture(&self.image, &self.limits)?;
+        self.board()?;
+        let captured = match &mut self.body {
+            Body::Session(session) => session.capture(&self.image, &self.limits),
+            Body::Command { .. } => Err(snapshot::not_a_session(&self.image)),
+        };
+        self.leave();
+        let captured = captured?;
         Ok(Snapshot::new(&self.image, &self.policy, &self.limits, captured).with_tools(self.toolbox.clone()))
     }
 
@@ -261,7 +266,7 @@ impl Sandbox {
     /// `guest_path_invalid`, `file_unavailable`.
     pub fn read_file(&mut self, path: &str) -> Result<Vec<u8>> {
         let path = GuestPath::parse(path)?;
-        self.vfs()?.read_file(&path)
+        self.with_files(|vfs| vfs.read_file(&path))
     }
 
     /// Creates or replaces a file of the sandbox's tree, with the folders it needs. Quotas apply.
@@ -270,15 +275,40 @@ impl Sandbox {
     /// `guest_path_invalid`, `file_unavailable`.
     pub fn write_file(&mut self, path: &str, content: &[u8]) -> Result<()> {
         let path = GuestPath::parse(path)?;
-        self.vfs()?.write_file(&path, content)
+        self.with_files(|vfs| vfs.write_file(&path, content))
     }
 
-    /// What differs from the start in memory mounts and overlays.
+    /// What is in a folder of the sandbox's tree, mounts of host folders included, and with `recursive`
+    /// what lies below it. Symlinks are listed and not followed.
+    ///
+    /// # Errors
+    /// `guest_path_invalid`, `file_unavailable` when there is no such folder.
+    pub fn list_files(&mut self, path: &str, recursive: bool) -> Result<Listing> {
+        let path = GuestPath::parse(path)?;
+        self.with_files(|vfs| vfs.list_files(&path, recursive))
+    }
+
+    /// Copies everything below a folder of the sandbox's tree into the folder `to` of the host, and tells
+    /// what: at most [`Listing::MAX_ENTRIES`] and 4 GiB. Whatever the guest called its files, nothing is
+    /// written outside of `to`: symlinks that could lead out of it are left out, and one that stands in
+    /// `to` is replaced, never followed.
+    ///
+    /// # Errors
+    /// `guest_path_invalid`; `file_unavailable` when there is no such folder or it holds more, before
+    /// anything is written; `host_io`.
+    pub fn copy_files(&mut self, path: &str, to: &Path) -> Result<Listing> {
+        let path = GuestPath::parse(path)?;
+        let folder = vfs::open_folder(to).map_err(Error::host_io("opening the folder to copy to"))?;
+        self.with_files(|vfs| vfs.copy_files(&path, &folder))
+    }
+
+    /// What differs from the start in memory mounts and overlays. What one run changed is in its
+    /// outcome.
     ///
     /// # Errors
     /// `sandbox_unusable`.
     pub fn files(&mut self) -> Result<FilesDiff> {
-        Ok(self.vfs()?.diff())
+        self.with_files(|vfs| Ok(vfs.diff()))
     }
 
     /// Writes what was added or changed in the memory mount or overlay at `mount` into the folder
@@ -289,7 +319,7 @@ impl Sandbox {
     pub fn export(&mut self, mount: &str, to: &Path) -> Result<FilesDiff> {
         let mount = GuestPath::parse(mount)?;
         let folder = vfs::open_folder(to).map_err(Error::host_io("opening the folder to export to"))?;
-        self.vfs()?.export(&mount, &folder)
+        self.with_files(|vfs| vfs.export(&mount, &folder))
     }
 
     /// The image it was made from.
@@ -302,13 +332,32 @@ impl Sandbox {
         &self.limits
     }
 
-    fn vfs(&mut self) -> Result<&mut Vfs> {
+    fn with_files<T>(&mut self, work: impl FnOnce(&mut Vfs) -> Result<T>) -> Result<T> {
         self.make_way()?;
-        let vfs = match &mut self.body {
+        let vfs = self.vfs().ok_or(GONE)?;
+        vfs.board()?;
+        let done = work(vfs);
+        vfs.leave();
+        done
+    }
+
+    /// The file tree, unless it is away or gone.
+    fn vfs(&mut self) -> Option<&mut Vfs> {
+        match &mut self.body {
             Body::Command { vfs } => vfs.as_deref_mut(),
             Body::Session(session) => session.vfs(),
-        };
-        vfs.ok_or(GONE)
+        }
+    }
+
+    /// Takes the files in that the sandbox shares with others; whoever does so gives them back.
+    fn board(&mut self) -> Result<()> {
+        self.vfs().map_or(Ok(()), Vfs::board)
+    }
+
+    fn leave(&mut self) {
+        if let Some(vfs) = self.vfs() {
+            vfs.leave();
+        }
     }
 }
 

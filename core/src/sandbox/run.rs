@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::guest::Answer;
 use crate::image::Kind;
 use crate::limits::{LimitKey, Limits};
-use crate::outcome::{Event, Outcome, Status};
+use crate::outcome::{Event, FilesDiff, Outcome, Status};
 use crate::store::{Desk, Report, Suspension};
 use crate::toolchain::Cost;
 use crate::tools::{Broker, CallResult};
@@ -37,6 +37,15 @@ impl Sandbox {
     /// Starts a run; nothing of it happens before it is driven.
     pub(super) fn begin(&mut self, program: Program, manner: Manner) -> Result<()> {
         self.make_way()?;
+        self.board()?;
+        let begun = self.begin_aboard(program, manner);
+        if begun.is_err() {
+            self.leave();
+        }
+        begun
+    }
+
+    fn begin_aboard(&mut self, program: Program, manner: Manner) -> Result<()> {
         self.image.engine().check_handlers()?;
         let limits = self.limits.clone();
         let (program, job) = match prepare(program, &self.image, &self.compile_limits)? {
@@ -51,7 +60,8 @@ impl Sandbox {
                 }
                 let (args, stdin) = program.into_arguments(&self.image)?;
                 let env = command::environment(&self.image.invocation().env, &self.policy.env);
-                let tree = *vfs.take().ok_or(GONE)?;
+                let mut tree = *vfs.take().ok_or(GONE)?;
+                tree.begin_run();
                 let (shared, broker) = self.shared(&limits, manner);
                 let setup = Setup {
                     args,
@@ -90,7 +100,7 @@ impl Sandbox {
                 };
                 let turn = program.into_turn(&about)?;
                 match (&turn.files, session.vfs()) {
-                    (OwnFiles::Script(path, source), Some(vfs)) => vfs.place_script(path, source.as_bytes())?,
+                    (OwnFiles::Script(path, source), Some(vfs)) => vfs.write_file(path, source.as_bytes())?,
                     (OwnFiles::Project(folder, files), Some(vfs)) => vfs.place_project(folder, files)?,
                     _ => {}
                 }
@@ -109,10 +119,10 @@ impl Sandbox {
         let status = refused.status();
         let Refused { text, diagnostics, .. } = refused;
         let stderr = Captured::of(text.as_bytes(), limits.value(LimitKey::OutputBytes), &self.host_bytes);
-        let vfs = self.vfs()?;
+        let vfs = self.vfs().ok_or(GONE)?;
         let report = Report {
             streams: Streams { stderr, ..Streams::default() },
-            files: vfs.changes_of_run(),
+            files: FilesDiff::default(),
             fs_bytes: vfs.fs_bytes_used(),
             fuel_left: limits.value(LimitKey::Fuel),
             peak_memory_bytes: 0,
@@ -138,6 +148,15 @@ impl Sandbox {
         if matches!(self.body, Body::Command { .. }) {
             return Err(crate::snapshot::not_a_session(&self.image));
         }
+        self.board()?;
+        let begun = self.begin_close_aboard();
+        if begun.is_err() {
+            self.leave();
+        }
+        begun
+    }
+
+    fn begin_close_aboard(&mut self) -> Result<()> {
         self.image.engine().check_handlers()?;
         let small = |limit, most| self.limits.value(limit).min(most);
         let mut limits = self.limits.clone().with(LimitKey::Fuel, small(LimitKey::Fuel, CLOSE_FUEL))?;
@@ -156,7 +175,8 @@ impl Sandbox {
         manner: Manner,
     ) -> Result<()> {
         let Body::Session(session) = &mut self.body else { return Err(GONE) };
-        let live = session.lend(&limits)?;
+        let mut live = session.lend(&limits)?;
+        live.store().data_mut().wasi.vfs().begin_run();
         let (shared, broker) = self.shared(&limits, manner);
         let run = turn::Run { work, before, stdin, limits: limits.clone(), shared: shared.clone(), broker };
         self.task = Some(self.task(turn::run(live, run), shared, limits));
@@ -318,6 +338,7 @@ impl Sandbox {
             (Body::Command { vfs }, Returned::Files(tree)) => *vfs = Some(tree),
             (Body::Command { .. }, _) => {}
         }
+        self.leave();
     }
 }
 

@@ -20,11 +20,13 @@ mod errno;
 mod handles;
 mod host;
 mod ledger;
+mod lend;
 mod mounts;
 mod namespace;
 mod pace;
 mod resolve;
 mod state;
+mod step;
 #[cfg(test)]
 mod tests;
 mod tree;
@@ -32,18 +34,21 @@ mod wire;
 
 pub(crate) use errno::Errno;
 pub(crate) use host::{FolderCaps, FolderProblem, open_folder, read_folder};
+pub(crate) use lend::Home;
 pub(crate) use mounts::mount_points;
 pub(crate) use pace::Pace;
 pub(crate) use state::{Take, VfsState};
 pub(crate) use wire::{Caps, Malformed, Reader, malformed, put_count, put_flags, put_text, put_u8, put_u32, put_u64};
 
-use calls::Placed;
 use handles::{OpenDir, OpenFile, Slab};
 use host::Inodes;
 use ledger::Ledger;
+use lend::Member;
 use mounts::{Backend, Mount};
 use namespace::{MountId, Namespace, Place};
+use step::Seen;
 
+use crate::limits::{LimitKey, Limits};
 use crate::policy::{Access, GuestPath};
 use std::sync::Arc;
 
@@ -73,6 +78,8 @@ pub(crate) enum Source {
     Image { files: Vec<(String, Bytes)>, detached: bool },
     /// A folder in memory that starts with these files, by their path below the mount.
     Memory { files: Vec<(String, Bytes)>, access: Access },
+    /// A memory mount or overlay of a [`Home`].
+    Lent { access: Access },
 }
 
 /// The quotas of all writable mounts of one tree.
@@ -81,6 +88,16 @@ pub(crate) struct Quota {
     pub(crate) fs_bytes: u64,
     pub(crate) fs_nodes: u64,
     pub(crate) file_bytes: u64,
+}
+
+impl Quota {
+    pub(crate) fn of(limits: &Limits) -> Quota {
+        Quota {
+            fs_bytes: limits.value(LimitKey::FsBytes),
+            fs_nodes: limits.value(LimitKey::FsNodes),
+            file_bytes: limits.value(LimitKey::FileBytes),
+        }
+    }
 }
 
 /// `filetype` of preview 1; the numbers are the ABI. A socket of the host shows as a stream
@@ -184,8 +201,8 @@ pub(crate) struct Vfs {
     born_ns: u64,
     /// The directories of the walk under way; kept so that a walk allocates nothing.
     visited: Vec<Place>,
-    /// The program's own files, as they were given.
-    placed: Placed,
-    /// The one of them that came by itself.
-    script: Option<String>,
+    /// What differed from the start when the run under way began.
+    before: Seen,
+    /// With whom it shares memory mounts and overlays.
+    member: Option<Member>,
 }

@@ -4,8 +4,9 @@ use super::handles::Slab;
 use super::host::{Folder, Inodes, open_folder};
 use super::ledger::Ledger;
 use super::namespace::{At, MountId, Namespace};
+use super::step::Seen;
 use super::tree::{NodeId, Tree};
-use super::{Bytes, Errno, MountPoint, Now, Pace, Placed, Quota, SetTime, Source, Vfs};
+use super::{Bytes, Errno, MountPoint, Now, Pace, Quota, SetTime, Source, Vfs};
 use crate::error::{Error, Result};
 use crate::limits::Budget;
 use crate::policy::{self, Access, GuestPath};
@@ -36,6 +37,8 @@ pub(super) enum Origin {
 pub(super) enum Backend {
     Tree(Tree),
     Host(Folder),
+    /// A tree, which is with another member of its home or at home.
+    Away,
     /// Nothing any more: it was not granted again. The mount keeps its number.
     Absent,
 }
@@ -44,7 +47,7 @@ impl Mount {
     /// The mount's own root, as a place of `mount`, unless it is gone.
     pub(super) fn root(&self, mount: MountId) -> Option<At> {
         match &self.backend {
-            Backend::Tree(_) => Some(At::Tree { mount, node: NodeId::ROOT }),
+            Backend::Tree(_) | Backend::Away => Some(At::Tree { mount, node: NodeId::ROOT }),
             Backend::Host(folder) => Some(At::Host { mount, dir: folder.root.clone(), depth: 0 }),
             Backend::Absent => None,
         }
@@ -92,8 +95,8 @@ impl Vfs {
             now,
             born_ns,
             visited: Vec::new(),
-            placed: Placed::new(),
-            script: None,
+            before: Seen::default(),
+            member: None,
         })
     }
 
@@ -106,7 +109,7 @@ impl Vfs {
     pub(super) fn tree(&mut self, mount: MountId) -> std::result::Result<TreeAtTime<'_>, Errno> {
         match &mut self.mounts[mount.0 as usize].backend {
             Backend::Tree(tree) => Ok(TreeAtTime { tree, now: &*self.now }),
-            Backend::Host(_) | Backend::Absent => Err(Errno::Io),
+            Backend::Host(_) | Backend::Away | Backend::Absent => Err(Errno::Io),
         }
     }
 }
@@ -159,6 +162,7 @@ pub(super) fn backend(source: Source, now: u64, ledger: &mut Ledger) -> std::res
         Source::Host { dir, access, symlinks } => (Backend::Host(Folder::new(dir, symlinks)), access),
         Source::Overlay { dir } => (Backend::Tree(Tree::over(dir, now, ledger)?), Access::ReadWrite),
         Source::Memory { files, access } => (Backend::Tree(Tree::in_memory(files, now, ledger)?), access),
+        Source::Lent { access } => (Backend::Away, access),
         Source::Image { files, .. } => (Backend::Tree(Tree::in_memory(files, now, ledger)?), Access::ReadOnly),
     })
 }
@@ -193,6 +197,21 @@ pub(crate) fn mount_points(mounts: &[policy::Mount]) -> Result<Vec<MountPoint>> 
         }
     }
     problems.finish()?;
+    Ok(points)
+}
+
+/// The mounts of a home's member.
+pub(super) fn member_points(mounts: &[policy::Mount]) -> Result<Vec<MountPoint>> {
+    let (hosts, shared): (Vec<_>, Vec<_>) =
+        mounts.iter().cloned().partition(|mount| matches!(mount, policy::Mount::Host { .. }));
+    let mut points = mount_points(&hosts)?;
+    points.extend(shared.iter().map(|mount| {
+        let access = match mount {
+            policy::Mount::Memory { access, .. } => *access,
+            policy::Mount::Host { .. } | policy::Mount::Overlay { .. } => Access::ReadWrite,
+        };
+        MountPoint { guest: mount.guest().clone(), source: Source::Lent { access } }
+    }));
     Ok(points)
 }
 

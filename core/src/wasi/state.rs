@@ -84,11 +84,7 @@ impl WasiCtx {
             Take::Continue => (state.elapsed_ns, state.random.filter(|at| seed.is_none_or(|seed| seed == at.seed))),
         };
         let clock = Arc::new(Clock::going_on(clock, elapsed_ns));
-        let quota = Quota {
-            fs_bytes: limits.value(LimitKey::FsBytes),
-            fs_nodes: limits.value(LimitKey::FsNodes),
-            file_bytes: limits.value(LimitKey::FileBytes),
-        };
+        let quota = Quota::of(&limits);
         let mut vfs = state.vfs.restore(mounts, take, quota, host_bytes.clone(), clock.clone())?;
         if let (Take::Start, Some(seed)) = (take, seed) {
             vfs.seed_inodes(seed.0);

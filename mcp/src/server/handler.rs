@@ -45,7 +45,7 @@ impl Handler {
             _ => String::new(),
         };
         Ok(match self.door.ask(work).await {
-            Ok(Done::Ran { outcome, new_files, replaced }) => reply::ran(&outcome, &new_files, replaced.as_deref()),
+            Ok(Done::Ran { outcome, replaced }) => reply::ran(&outcome, replaced.as_deref()),
             Ok(Done::Written) => reply::said(format!("Wrote {path}.")),
             Ok(Done::Content(content)) => reply::content(&path, &content),
             Ok(Done::Files(files)) => reply::files(&files),

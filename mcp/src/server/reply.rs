@@ -10,8 +10,8 @@ const NAMED: usize = 20;
 
 /// The outcome of a run. Figures follow the text as images; in the structured outcome each artifact
 /// has the number of its block instead of its bytes, which a model would otherwise read twice.
-pub(super) fn ran(outcome: &Outcome, new_files: &FilesDiff, replaced: Option<&str>) -> CallToolResult {
-    let mut content = vec![ContentBlock::text(text(outcome, new_files, replaced))];
+pub(super) fn ran(outcome: &Outcome, replaced: Option<&str>) -> CallToolResult {
+    let mut content = vec![ContentBlock::text(text(outcome, replaced))];
     let mut structured = serde_json::to_value(outcome).unwrap_or_default();
     for (artifact, json) in outcome.artifacts.iter().zip(artifacts(&mut structured)) {
         *json = json!({"mime": artifact.mime, "name": artifact.name, "content": content.len()});
@@ -78,7 +78,7 @@ pub(super) fn refused(error: &sandcell::Error) -> CallToolResult {
 }
 
 /// In the order in which a person would look: what was printed, what it came to, what went wrong.
-fn text(outcome: &Outcome, new_files: &FilesDiff, replaced: Option<&str>) -> String {
+fn text(outcome: &Outcome, replaced: Option<&str>) -> String {
     let mut parts = Vec::new();
     if let Some(reason) = replaced {
         parts.push(format!(
@@ -96,7 +96,7 @@ fn text(outcome: &Outcome, new_files: &FilesDiff, replaced: Option<&str>) -> Str
         Some(value) => parts.push(format!("[result]\n{value}")),
     }
     parts.extend(ending(&outcome.status, &stderr));
-    let lines = file_lines(new_files, NAMED);
+    let lines = file_lines(&outcome.files, NAMED);
     if !lines.is_empty() {
         parts.push(format!("[files]\n{}", lines.join("\n")));
     }

@@ -3,7 +3,6 @@
 use super::Offer;
 use crate::error::Error;
 use sandcell::{CancelHandle, FilesDiff, Outcome, Program, Sandbox, Status};
-use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread;
@@ -23,8 +22,6 @@ pub(super) enum Work {
 pub(super) enum Done {
     Ran {
         outcome: Box<Outcome>,
-        /// The files that no answer has named yet.
-        new_files: FilesDiff,
         /// Why the session before was replaced, if it was.
         replaced: Option<String>,
     },
@@ -68,7 +65,7 @@ impl Session {
         let sandbox = sandbox(&offer)?;
         let (jobs, taken) = mpsc::channel();
         let running = Running::default();
-        let mut worker = Worker { offer, sandbox, over: None, named: BTreeSet::new(), running: Arc::clone(&running) };
+        let mut worker = Worker { offer, sandbox, over: None, running: Arc::clone(&running) };
         let thread = thread::Builder::new()
             .name("sandcell-mcp-session".to_owned())
             .spawn(move || taken.into_iter().for_each(|job| worker.take(job)))
@@ -129,8 +126,6 @@ struct Worker {
     sandbox: Sandbox,
     /// Why the session has ended.
     over: Option<String>,
-    /// The files that were named so far; bounded as the lists of an outcome are.
-    named: BTreeSet<String>,
     running: Running,
 }
 
@@ -164,8 +159,7 @@ impl Worker {
             Status::Suspended { .. } => Some("it waited for an answer that nobody can give here".to_owned()),
             _ => None,
         };
-        let new_files = self.unnamed(&outcome.files);
-        Ok(Done::Ran { outcome: Box::new(outcome), new_files, replaced })
+        Ok(Done::Ran { outcome: Box::new(outcome), replaced })
     }
 
     fn run_once(&mut self, id: u64, given_up: &AtomicBool, code: &str) -> Result<Outcome, sandcell::Error> {
@@ -190,14 +184,6 @@ impl Worker {
         outcome
     }
 
-    /// What an outcome lists, without what one before did.
-    fn unnamed(&mut self, files: &FilesDiff) -> FilesDiff {
-        let named = |paths: &[String]| paths.iter().filter(|path| !self.named.contains(*path)).cloned().collect();
-        let (added, changed, removed) = (named(&files.added), named(&files.changed), named(&files.removed));
-        self.named = [&files.added, &files.changed, &files.removed].into_iter().flatten().cloned().collect();
-        FilesDiff { added, changed, removed, truncated: false }
-    }
-
     fn write(&mut self, path: &str, content: &[u8]) -> Answer {
         // Into the session that will run next, not into what is left of the last one.
         self.replace_if_over()?;
@@ -213,7 +199,6 @@ impl Worker {
     fn renew(&mut self) -> Result<(), sandcell::Error> {
         self.sandbox = sandbox(&self.offer)?;
         self.over = None;
-        self.named.clear();
         Ok(())
     }
 }

@@ -5,8 +5,9 @@ use super::{Case, Step, check, check_error, check_files, compare, compare_if};
 use crate::guests;
 use sandcell::{
     Engine, Event, FileChange, Image, Limits, Outcome, Policy, Program, Result, Sandbox, Status, Stdin, Stream,
-    ToolError,
+    ToolError, Workspace,
 };
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -29,7 +30,15 @@ pub(super) fn sandbox(case: &Case, folder: &Path) -> Result<Sandbox> {
         limits.set(name, *value)?;
     }
     let image = image(&case.image, &limits)?;
-    let mut builder = Sandbox::builder(&image).policy(policy).limits(limits).tools(case.tools.iter().map(|t| t.tool()));
+    let (workspace, mut members) = after_steps(case, &policy, &limits)?;
+    if let Some(member) = members.remove(&case.image) {
+        return Ok(member);
+    }
+    let builder = match &workspace {
+        Some(workspace) => workspace.sandbox(&image),
+        None => Sandbox::builder(&image).policy(policy).limits(limits),
+    };
+    let mut builder = builder.tools(case.tools.iter().map(|t| t.tool()));
     if !case.gate.is_empty() {
         builder = builder.gate(gate(case.gate.clone()));
     }
@@ -38,6 +47,31 @@ pub(super) fn sandbox(case: &Case, folder: &Path) -> Result<Sandbox> {
         let _ = sandbox.run(Program::code(code.as_str()))?;
     }
     Ok(sandbox)
+}
+
+/// The workspace of a case with steps, and the sandboxes that took them, by their images.
+fn after_steps(
+    case: &Case,
+    policy: &Policy,
+    limits: &Limits,
+) -> Result<(Option<Workspace>, BTreeMap<String, Sandbox>)> {
+    let mut members = BTreeMap::new();
+    if case.steps.is_empty() {
+        return Ok((None, members));
+    }
+    let workspace = Workspace::new(policy.clone(), limits.clone())?;
+    for step in &case.steps {
+        if !members.contains_key(&step.image) {
+            members.insert(step.image.clone(), workspace.sandbox(&image(&step.image, limits)?).build()?);
+        }
+        let program = match &step.code {
+            Some(code) => Program::code(code.as_str()),
+            None => step.args.iter().fold(Program::command(), |program, arg| program.arg(arg)),
+        };
+        let outcome = members.get_mut(&step.image).map(|member| member.run(program)).transpose()?;
+        assert!(outcome.is_some_and(|outcome| outcome.is_success()), "{}: {step:?}", case.name);
+    }
+    Ok((Some(workspace), members))
 }
 
 fn image(name: &str, limits: &Limits) -> Result<Image> {

@@ -13,6 +13,7 @@ mod check;
 mod compile;
 #[cfg(test)]
 mod tests;
+mod words;
 
 use super::pattern::Pattern;
 use serde_json::{Map, Number, Value};

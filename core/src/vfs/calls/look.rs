@@ -44,7 +44,12 @@ impl Vfs {
     }
 
     pub(crate) fn read_link(&mut self, base: &DirHandle, path: &str) -> Result<String, Errno> {
-        let spot = self.resolve(base, path, Follow::BeforeSlash)?;
+        let start = self.dirs.find(base.0).ok_or(Errno::Badf)?.place.clone();
+        self.read_link_from(start, path)
+    }
+
+    pub(super) fn read_link_from(&mut self, start: Place, path: &str) -> Result<String, Errno> {
+        let spot = self.resolve_from(start, path, Follow::BeforeSlash)?;
         match (spot.existing()?, &spot.last) {
             (Found::Leaf(leaf), Last::Name(name)) if leaf.filetype() == FileType::SymbolicLink => {
                 self.read_target(&spot.parent, name, leaf).map(|target| target.to_string())

@@ -2,9 +2,8 @@
 
 mod change;
 mod io;
+mod list;
 mod look;
 mod open;
 mod outside;
 mod placed;
-
-pub(super) use placed::Placed;

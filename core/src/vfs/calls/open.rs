@@ -4,6 +4,7 @@ use crate::vfs::handles::{OpenDir, OpenFile, OpenOn};
 use crate::vfs::host::{HostFile, Inodes};
 use crate::vfs::namespace::{At, Place};
 use crate::vfs::resolve::{Follow, Found, Last, Leaf};
+use crate::vfs::tree::NodeId;
 use crate::vfs::{Backend, DirHandle, Errno, FileHandle, FileType, GuestPath, MountId, OpenFlags, Opened, Vfs};
 use std::sync::Arc;
 
@@ -75,13 +76,12 @@ impl Vfs {
 
     pub(crate) fn close_file(&mut self, file: FileHandle) {
         let Some(open) = self.files.remove(file.0) else { return };
-        match (open.on, &mut self.mounts[open.mount.0 as usize].backend) {
-            (OpenOn::Tree { node, lower }, Backend::Tree(tree)) => {
+        match open.on {
+            OpenOn::Tree { node, lower } => {
                 lower.into_iter().for_each(|file| file.close(&mut self.ledger));
-                tree.close(node, &mut self.ledger);
+                self.close_node(open.mount, node);
             }
-            (OpenOn::Host(file), _) => file.close(&mut self.ledger),
-            _ => {}
+            OpenOn::Host(file) => file.close(&mut self.ledger),
         }
     }
 
@@ -90,10 +90,16 @@ impl Vfs {
         if let Some(listing) = open.listing {
             listing.release(&mut self.ledger);
         }
-        if let At::Tree { mount, node } = open.place.at
-            && let Backend::Tree(tree) = &mut self.mounts[mount.0 as usize].backend
-        {
-            tree.close(node, &mut self.ledger);
+        if let At::Tree { mount, node } = open.place.at {
+            self.close_node(mount, node);
+        }
+    }
+
+    fn close_node(&mut self, mount: MountId, node: NodeId) {
+        match &mut self.mounts[mount.0 as usize].backend {
+            Backend::Tree(tree) => tree.close(node, &mut self.ledger),
+            Backend::Away => self.close_away(mount, node),
+            Backend::Host(_) | Backend::Absent => {}
         }
     }
 

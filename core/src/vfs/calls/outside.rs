@@ -130,7 +130,7 @@ impl Vfs {
 
     /// The mount that a path belongs to, as a guest's C library chooses it: the one with the
     /// longest path; and what is left of the path. Without any, the root of the namespace.
-    fn nearest_mount<'p>(&self, path: &'p GuestPath) -> (Place, &'p str) {
+    pub(super) fn nearest_mount<'p>(&self, path: &'p GuestPath) -> (Place, &'p str) {
         let mut nearest = (Place { point: Some(Namespace::ROOT), at: At::Synthetic }, &path.as_str()[1..]);
         let mut longest = 0;
         for (index, mount) in self.mounts.iter().enumerate() {

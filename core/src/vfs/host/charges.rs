@@ -5,6 +5,7 @@
 
 use crate::vfs::Errno;
 use crate::vfs::ledger::Ledger;
+use crate::vfs::tree::Weight;
 use std::collections::HashMap;
 
 /// Device and inode number of a file of the host.
@@ -26,6 +27,16 @@ pub(in crate::vfs) struct Charge {
 
 /// What one charge costs the host.
 const RECORD_BYTES: u64 = 96;
+
+/// What charges hold of each quota.
+pub(in crate::vfs) fn sum(charges: &Charges) -> Weight {
+    let mut sum = Weight { host_bytes: RECORD_BYTES * charges.len() as u64, ..Weight::default() };
+    for charge in charges.values() {
+        sum.fs_bytes += charge.bytes;
+        sum.fs_nodes += charge.names;
+    }
+    sum
+}
 
 impl Ledger {
     /// Pays for the charge of a file about to be opened; [`Ledger::opened`] follows, or

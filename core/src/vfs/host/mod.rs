@@ -19,7 +19,7 @@ mod target;
 
 pub(crate) use ambient::open_folder;
 pub(super) use at::{Name, look_up, open_dir, open_regular, read_fully_at, read_link, stat_dir};
-pub(super) use charges::Charges;
+pub(super) use charges::{Charges, sum};
 pub(super) use file::HostFile;
 pub(super) use folder::Folder;
 pub(crate) use gather::{FolderCaps, FolderProblem, read_folder};

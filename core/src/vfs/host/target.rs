@@ -25,6 +25,12 @@ impl<'a> Target<'a> {
         Ok(Target { dir, name: Name::parse(name).map_err(refused)? })
     }
 
+    /// Makes a folder, and those above it.
+    pub(in crate::vfs) fn folder(to: &Dir, path: &str) -> io::Result<()> {
+        let Target { dir, name } = Target::at(to, path)?;
+        make_folder(&dir, name).map(drop)
+    }
+
     /// Fails where nothing can be written at `path`: a directory has its name. Changes nothing.
     pub(in crate::vfs) fn check(to: &Dir, path: &str) -> io::Result<()> {
         let mut dir = to.try_clone()?;

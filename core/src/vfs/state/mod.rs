@@ -150,7 +150,7 @@ impl MountState {
             }
             (Backend::Tree(tree), Origin::Sandbox) => Held::of_tree(tree),
             (Backend::Host(_), _) => Held::Host,
-            (Backend::Absent, _) => Held::Absent,
+            (Backend::Away | Backend::Absent, _) => Held::Absent,
         };
         MountState { guest: mount.guest.clone(), access: mount.access, held }
     }

@@ -9,10 +9,10 @@ use crate::vfs::host::{Folder, HostFile, Inodes};
 use crate::vfs::ledger::Ledger;
 use crate::vfs::mounts::{Backend, Mount, Origin, Problems, backend, join};
 use crate::vfs::namespace::{At, MountId, Namespace, Place};
+use crate::vfs::step::Seen;
 use crate::vfs::tree::{Layer, NodeId, Tree, Weight};
 use crate::vfs::{Errno, MountPoint, Now, Quota, Source, Vfs};
 use cap_std::fs::Dir;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// A mount made again.
@@ -93,8 +93,8 @@ impl VfsState {
             now,
             born_ns: self.born_ns,
             visited: Vec::new(),
-            placed: BTreeMap::new(),
-            script: None,
+            before: Seen::default(),
+            member: None,
         };
         vfs.open_again(self, &goes_on);
         Ok(vfs)

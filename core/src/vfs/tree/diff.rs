@@ -16,7 +16,6 @@ use super::directory::{Directory, Slot};
 use super::node::NodeId;
 use crate::outcome::FilesDiff;
 use crate::policy::GuestPath;
-use crate::vfs::Placed;
 use std::collections::{BTreeSet, btree_map};
 use std::ops::{Bound, ControlFlow};
 use std::sync::Arc;
@@ -29,47 +28,34 @@ pub(in crate::vfs) enum Change {
     Removed,
 }
 
+/// One content of one node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::vfs) struct Stamp {
+    node: NodeId,
+    writes: u32,
+}
+
 /// Takes a change and its path below the mount, with the node that is there now.
 pub(in crate::vfs) type Visit<'v> = dyn FnMut(Change, &str, Option<NodeId>) -> ControlFlow<()> + 'v;
 
 /// Collects paths up to the bounds of [`FilesDiff`]: the first ones that are visited.
 #[derive(Default)]
-pub(in crate::vfs) struct Differences<'p> {
+pub(in crate::vfs) struct Differences {
     added: BTreeSet<String>,
     changed: BTreeSet<String>,
     removed: BTreeSet<String>,
     text_bytes: usize,
     truncated: bool,
-    /// Files of which somebody else tells how they differ.
-    beside: Option<&'p Placed>,
 }
 
-impl<'p> Differences<'p> {
-    /// Takes what differs beside these files.
-    pub(in crate::vfs) fn beside(placed: &'p Placed) -> Differences<'p> {
-        Differences { beside: Some(placed), ..Differences::default() }
-    }
-
+impl Differences {
     /// Collects what differs in the tree of one mount.
     pub(in crate::vfs) fn add_all(&mut self, mount: &GuestPath, tree: &Tree) {
         let prefix = mount.as_str().trim_end_matches('/');
-        let _ = tree.visit_changes(&mut |change, path, _| self.add(change, prefix, path));
+        let _ = tree.visit_changes(&mut |change, path, _| self.add(change, format!("{prefix}/{path}")));
     }
 
-    /// Takes a change of one of the files that it is beside.
-    pub(in crate::vfs) fn add_path(&mut self, change: Change, path: &str) {
-        let _ = self.insert(change, path.to_owned());
-    }
-
-    fn add(&mut self, change: Change, prefix: &str, path: &str) -> ControlFlow<()> {
-        let path = format!("{prefix}/{path}");
-        match self.beside {
-            Some(placed) if placed.contains_key(&path) => ControlFlow::Continue(()),
-            _ => self.insert(change, path),
-        }
-    }
-
-    fn insert(&mut self, change: Change, path: String) -> ControlFlow<()> {
+    pub(in crate::vfs) fn add(&mut self, change: Change, path: String) -> ControlFlow<()> {
         let paths = match change {
             Change::Added => &mut self.added,
             Change::Changed => &mut self.changed,
@@ -79,15 +65,20 @@ impl<'p> Differences<'p> {
             self.truncated = true;
             return ControlFlow::Continue(());
         }
-        let bytes = path.len();
-        if self.text_bytes + bytes > FilesDiff::MAX_TEXT_BYTES {
+        if self.text_bytes + path.len() > FilesDiff::MAX_TEXT_BYTES {
             self.truncated = true;
             return ControlFlow::Break(());
         }
+        let bytes = path.len();
         if paths.insert(path) {
             self.text_bytes += bytes;
         }
         ControlFlow::Continue(())
+    }
+
+    /// There is more than was visited.
+    pub(in crate::vfs) fn truncate(&mut self) {
+        self.truncated = true;
     }
 
     pub(in crate::vfs) fn finish(self) -> FilesDiff {
@@ -110,6 +101,11 @@ struct Level<'t> {
 }
 
 impl Tree {
+    /// What two looks at a file or symlink have in common when nothing was done to it in between.
+    pub(in crate::vfs) fn stamp(&self, node: NodeId) -> Option<Stamp> {
+        Some(Stamp { node, writes: self.node(node).ok()?.writes })
+    }
+
     /// Visits every difference, directory by directory and each in the order of its names. A
     /// removed path can come twice.
     pub(in crate::vfs) fn visit_changes(&self, visit: &mut Visit<'_>) -> ControlFlow<()> {
@@ -131,7 +127,7 @@ impl Tree {
                 continue;
             }
             let original = self.is_original(slot, in_place, &path);
-            if original && !self.node(slot.node).is_ok_and(|node| node.written) {
+            if original && !self.node(slot.node).is_ok_and(|node| node.writes > 0) {
                 continue;
             }
             let existed = original

@@ -76,7 +76,7 @@ fn failed(errno: Errno) -> io::Error {
 /// True when a symlink at `path` cannot lead out of the exported folder: `..` only at its start,
 /// and no more of them than there are folders above it. After a name, `..` could go up from
 /// wherever another symlink led.
-fn stays_inside(path: &str, target: &str) -> bool {
+pub(in crate::vfs) fn stays_inside(path: &str, target: &str) -> bool {
     let above = path.matches('/').count();
     let mut parts = target.split('/').filter(|part| !part.is_empty() && *part != ".").peekable();
     let mut ups = 0;

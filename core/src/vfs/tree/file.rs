@@ -135,7 +135,9 @@ impl Tree {
     fn mark_written(&mut self, node: NodeId, now: u64) {
         let Ok(node) = self.node_mut(node) else { return };
         (node.mtim, node.ctim) = (now, now);
-        if !std::mem::replace(&mut node.written, true) {
+        let is_first = node.writes == 0;
+        node.writes = node.writes.checked_add(1).unwrap_or(1);
+        if is_first {
             let (home, has_names_below) = (node.home.clone(), node.lower_key.is_some());
             self.layer_mut().touched_everywhere |= has_names_below;
             if let Some(home) = home {

@@ -71,7 +71,7 @@ impl Node {
         for number in [self.atim, self.mtim, self.ctim, self.links, self.unseen] {
             put_u64(out, number);
         }
-        put_flags(out, &[self.written, self.home.is_some(), self.lower_key.is_some(), is_shared]);
+        put_flags(out, &[self.writes > 0, self.home.is_some(), self.lower_key.is_some(), is_shared]);
         if let Some(home) = &self.home {
             put_text(out, home);
         }
@@ -127,7 +127,10 @@ impl Node {
         if is_of_lower && (!over_lower || !has_key || matches!(body, Body::Dir(_))) {
             return malformed("a file has names that it cannot have");
         }
-        Ok((Node { names: 0, unseen, links, atim, mtim, ctim, home, lower_key, written, body }, is_shared))
+        Ok((
+            Node { names: 0, unseen, links, atim, mtim, ctim, home, lower_key, writes: u32::from(written), body },
+            is_shared,
+        ))
     }
 }
 

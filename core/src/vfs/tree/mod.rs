@@ -20,7 +20,8 @@ mod spare;
 mod start;
 mod weight;
 
-pub(super) use diff::{Change, Differences};
+pub(super) use diff::{Change, Differences, Stamp};
+pub(super) use export::stays_inside;
 pub(super) use lower::lower_identity;
 pub(super) use node::NodeId;
 pub(super) use weight::Weight;

@@ -42,8 +42,8 @@ pub(super) struct Node {
     pub(super) home: Option<Arc<str>>,
     /// The host's device and inode number, when the host has several names for it.
     pub(super) lower_key: Option<(u64, u64)>,
-    /// Whether the guest wrote to it.
-    pub(super) written: bool,
+    /// How often it was written to; 0 is never. Two looks that find the same number found the same content.
+    pub(super) writes: u32,
     pub(super) body: Body,
 }
 
@@ -138,7 +138,7 @@ impl Nodes {
             ctim: now,
             home: None,
             lower_key: None,
-            written: false,
+            writes: 0,
             body,
         };
         self.by_id.insert(id, Arc::new(node));

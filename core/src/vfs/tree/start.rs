@@ -28,7 +28,7 @@ impl Layer {
         }
         homes.insert(NodeId::ROOT);
         for (id, node) in self.nodes.iter_mut() {
-            node.written = false;
+            node.writes = 0;
             if !homes.contains(&id) {
                 node.home = None;
             }

@@ -48,7 +48,7 @@ impl Layer {
                     let (bytes, overhead) = chunks.charged();
                     weight.fs_bytes += bytes;
                     weight.host_bytes += bytes + overhead;
-                    if node.written {
+                    if node.writes > 0 {
                         weight.longest_file = weight.longest_file.max(chunks.size());
                     }
                 }
