@@ -43,6 +43,16 @@ pub(crate) enum Driver {
     Exported,
 }
 
+impl Driver {
+    /// Type and message of the error that a program ends in whose guest had no memory left to say so.
+    pub(crate) fn out_of_memory(self) -> (&'static str, &'static str) {
+        match self {
+            Driver::Own | Driver::Cpython { .. } => ("MemoryError", "there was not enough memory to report more"),
+            Driver::Exported => ("InternalError", "out of memory"),
+        }
+    }
+}
+
 /// What came of one instance.
 pub(crate) enum Ended {
     /// The guest returned this exit code.

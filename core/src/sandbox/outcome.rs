@@ -17,7 +17,7 @@ pub(super) struct Remains {
 /// The outcome; `script` is the program itself, which is no file that the guest made.
 pub(super) fn outcome(remains: Remains, shared: &Shared, limits: &Limits) -> Outcome {
     let Remains { status, answer, report } = remains;
-    let Report { streams, files, fuel_left, peak_memory_bytes, fs_bytes } = report;
+    let Report { streams, files, fuel_left, peak_memory_bytes, fs_bytes, memory_refused } = report;
     let tool_calls = shared.record.as_ref().map(|record| record.lock().clone()).unwrap_or_default();
     let milliseconds = |duration: std::time::Duration| duration.as_secs_f64() * 1_000.0;
     let usage = Usage {
@@ -46,7 +46,7 @@ pub(super) fn outcome(remains: Remains, shared: &Shared, limits: &Limits) -> Out
         usage,
         hint: String::new(),
     };
-    outcome.hint = hint::hint(&outcome, limits);
+    outcome.hint = hint::hint(&outcome, limits, memory_refused);
     outcome
 }
 
