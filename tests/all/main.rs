@@ -16,6 +16,8 @@ mod forks;
 mod images;
 mod isolation;
 mod javascript;
+mod javascript_hostile;
+mod javascript_images;
 mod killed;
 mod leaks;
 mod limits;
