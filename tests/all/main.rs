@@ -16,6 +16,7 @@ mod forks;
 mod images;
 mod isolation;
 mod javascript;
+mod javascript_corpus;
 mod javascript_hostile;
 mod javascript_images;
 mod killed;
