@@ -12,10 +12,8 @@ use std::task::{Context, Poll, Waker};
 use wasmtime::{Caller, Config, Engine, Extern, Linker, Memory, Module, Store, Val};
 
 const ROUNDS: usize = 9;
-const PROGRAMS: [(&str, &str); 2] = [
-    ("scheduler", include_str!("../guests/scheduler.js")),
-    ("constraints", include_str!("../guests/constraints.js")),
-];
+const PROGRAMS: [(&str, &str); 2] =
+    [("scheduler", include_str!("../guests/scheduler.js")), ("constraints", include_str!("../guests/constraints.js"))];
 /// As in sandcell's engine.
 const STACK_BYTES: usize = 32 << 20;
 const YIELD_INTERVAL: u64 = 1_000_000;
@@ -44,7 +42,11 @@ fn sandcell_run(image: &Image, source: &str) -> Result<f64, Error> {
     let mut sandbox = Sandbox::builder(image).limits(limits).build()?;
     time(|| {
         let outcome = sandbox.run(Program::code(source))?;
-        outcome.result.map(|_| ()).ok_or_else(|| format!("it gave nothing: {}", outcome.stderr_text()).into())
+        if outcome.result.is_some() {
+            Ok(())
+        } else {
+            Err(format!("it gave nothing: {}", outcome.stderr_text()).into())
+        }
     })
 }
 
@@ -86,7 +88,7 @@ impl Bare {
             let instance = linker.instantiate_async(&mut store, &self.module).await?;
             let initialize = instance.get_typed_func::<(), ()>(&mut store, "_initialize")?;
             initialize.call_async(&mut store, ()).await?;
-            wasmtime::Result::Ok(instance)
+            Ok::<_, Error>(instance)
         }))?;
         let memory = instance.get_memory(&mut store, "memory").ok_or("the module has no memory")?;
         let alloc = instance.get_typed_func::<u32, u32>(&mut store, "host_alloc")?;
@@ -104,10 +106,14 @@ impl Bare {
 /// The least of preview 1 that the guest asks for: a clock, random bytes, an output that goes nowhere.
 fn preview1(engine: &Engine, module: &Module) -> Result<Linker<()>, Error> {
     let mut linker = Linker::new(engine);
-    linker.func_wrap("wasi_snapshot_preview1", "clock_time_get", |mut caller: Caller<'_, ()>, _: i32, _: i64, at: u32| {
-        let memory = memory(&mut caller);
-        memory.write(&mut caller, at as usize, &1_000_000_u64.to_le_bytes()).map_or(21, |()| 0)
-    })?;
+    linker.func_wrap(
+        "wasi_snapshot_preview1",
+        "clock_time_get",
+        |mut caller: Caller<'_, ()>, _: i32, _: i64, at: u32| {
+            let memory = memory(&mut caller);
+            memory.write(&mut caller, at as usize, &1_000_000_u64.to_le_bytes()).map_or(21, |()| 0)
+        },
+    )?;
     linker.func_wrap("wasi_snapshot_preview1", "random_get", |_: Caller<'_, ()>, _: u32, _: u32| 0)?;
     for import in module.imports() {
         let ty = import.ty();

@@ -92,11 +92,22 @@ fn bare() -> Image {
     let (zig, quickjs) = (found("ziglang-", "ziglang/zig"), found("rquickjs-sys-", "quickjs"));
     let module = places::scratch("bare-quickjs").join("bare.wasm");
     let main = folder().join("bare.c");
-    let newer = |than: &Path| module.metadata().is_ok_and(|built| built.modified().unwrap() > than.metadata().unwrap().modified().unwrap());
+    let newer = |than: &Path| {
+        module.metadata().is_ok_and(|built| built.modified().unwrap() > than.metadata().unwrap().modified().unwrap())
+    };
     if !newer(&main) {
         let unfinished = module.with_extension(format!("{}.wasm", std::process::id()));
         let mut compile = Command::new(zig);
-        compile.args(["cc", "--target=wasm32-wasi", "-std=c23", "-O1", "-DNDEBUG", "-D_GNU_SOURCE", "-w", "-Wl,-z,stack-size=4194304"]);
+        compile.args([
+            "cc",
+            "--target=wasm32-wasi",
+            "-std=c23",
+            "-O1",
+            "-DNDEBUG",
+            "-D_GNU_SOURCE",
+            "-w",
+            "-Wl,-z,stack-size=4194304",
+        ]);
         compile.arg("-I").arg(&quickjs).arg("-o").arg(&unfinished).arg(main);
         compile.args(["quickjs.c", "dtoa.c", "libregexp.c", "libunicode.c"].map(|file| quickjs.join(file)));
         compile.env("ZIG_GLOBAL_CACHE_DIR", places::scratch("zig"));
@@ -108,7 +119,8 @@ fn bare() -> Image {
 
 #[test]
 fn the_guest_passes_what_quickjs_itself_passes() {
-    let known: BTreeMap<String, Known> = list::<Known>("known.json").into_iter().map(|one| (one.row.clone(), one)).collect();
+    let known: BTreeMap<String, Known> =
+        list::<Known>("known.json").into_iter().map(|one| (one.row.clone(), one)).collect();
     let differences: BTreeMap<String, Difference> =
         list::<Difference>("differences.json").into_iter().map(|one| (one.row.clone(), one)).collect();
     assert!(known.values().all(|one| !one.reason.is_empty()) && differences.values().all(|one| !one.reason.is_empty()));
@@ -131,7 +143,8 @@ fn the_guest_passes_what_quickjs_itself_passes() {
             }
             match differs {
                 Some(one) if ours != one.guest || theirs != one.bare || Some(&one.guest) == one.bare.as_ref() => {
-                    problems.push(format!("{area}: {}: differences.json says otherwise: {ours}, {theirs:?}", row.source));
+                    problems
+                        .push(format!("{area}: {}: differences.json says otherwise: {ours}, {theirs:?}", row.source));
                 }
                 Some(_) => {}
                 None if Some(&ours) != theirs.as_ref() => {

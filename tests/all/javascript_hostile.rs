@@ -47,7 +47,9 @@ fn check_turn(sandbox: &mut Sandbox) -> Result<(), String> {
         return Err(format!("{:?} {:?}", outcome.status, outcome.result));
     }
     match sandbox.run(Program::code("missing.x")).map_err(|error| error.to_string())?.status {
-        Status::Raised { r#type, message, .. } if r#type == "ReferenceError" && message == "missing is not defined" => Ok(()),
+        Status::Raised { r#type, message, .. } if r#type == "ReferenceError" && message == "missing is not defined" => {
+            Ok(())
+        }
         other => Err(format!("{other:?}")),
     }
 }
@@ -144,7 +146,10 @@ fn an_answer_of_a_tool_does_not_overwrite_the_program_that_asked_for_it() {
     let outcome = sandbox.run(Program::code(code)).unwrap();
     let Status::Raised { r#type, traceback, .. } = &outcome.status else { panic!("{:?}", outcome.status) };
     assert!(r#type == "SyntaxError" && !traceback.contains("yyy") && !traceback.contains("zzz"), "{traceback}");
-    let large = format!("const all = await Promise.all(Array.from({{length: 50}}, (_, at) => tools.echo({{at, text: 'x'.repeat(at * 400)}})));\n/* {} */\nall.every((one, at) => one.at === at && one.text.length === at * 400)", "c".repeat(6000));
+    let large = format!(
+        "const all = await Promise.all(Array.from({{length: 50}}, (_, at) => tools.echo({{at, text: 'x'.repeat(at * 400)}})));\n/* {} */\nall.every((one, at) => one.at === at && one.text.length === at * 400)",
+        "c".repeat(6000)
+    );
     for _ in 0..3 {
         assert_eq!(sandbox.run(Program::code(large.clone())).unwrap().result, Some(json!(true)));
     }

@@ -1,6 +1,8 @@
 //! The JavaScript image as images and snapshots go: derived, exported, imported, saved and restored.
 
-use sandcell::{CacheDir, Derivation, Engine, Image, Limits, Policy, Program, Sandbox, Snapshot, SnapshotKey, Tool, Trust};
+use sandcell::{
+    CacheDir, Derivation, Engine, Image, Limits, Policy, Program, Sandbox, Snapshot, SnapshotKey, Tool, Trust,
+};
 use sandcell_tests::guests;
 use serde_json::{Value, json};
 
@@ -53,19 +55,29 @@ fn a_restored_session_sees_the_tools_that_it_was_given_and_no_others() {
         Sandbox::builder(guests::javascript()).policy(policy).tools(tools).build().unwrap()
     };
     let mut first = build(vec![tool("old", "first"), tool("both", "first")], true);
-    assert_eq!(value(&mut first, "const kept = tools.both; [await old(), await both(), Object.keys(tools)]"), json!(["first", "first", ["old", "both"]]));
+    assert_eq!(
+        value(&mut first, "const kept = tools.both; [await old(), await both(), Object.keys(tools)]"),
+        json!(["first", "first", ["old", "both"]])
+    );
     let bytes = first.snapshot().unwrap().to_bytes(None).unwrap();
     let snapshot = Snapshot::from_bytes(guests::javascript(), &bytes, None, &Limits::new()).unwrap();
 
     let mut policy = Policy::new();
     policy.tools.globals = true;
-    let mut second = snapshot.restore().policy(policy).tools([tool("both", "second"), tool("new_one", "second")]).build().unwrap();
+    let mut second =
+        snapshot.restore().policy(policy).tools([tool("both", "second"), tool("new_one", "second")]).build().unwrap();
     let seen = "[typeof old, await both(), await new_one(), Object.keys(tools), await kept(), (await tools.list()).length, 'old' in tools]";
-    assert_eq!(value(&mut second, seen), json!(["undefined", "second", "second", ["both", "new_one"], "second", 2, false]));
+    assert_eq!(
+        value(&mut second, seen),
+        json!(["undefined", "second", "second", ["both", "new_one"], "second", 2, false])
+    );
 
     // Without the policy's word, and without any tools.
     let mut third = snapshot.restore().policy(Policy::new()).tools([tool("both", "third")]).build().unwrap();
-    assert_eq!(value(&mut third, "[typeof both, typeof old, await tools.both()]"), json!(["undefined", "undefined", "third"]));
+    assert_eq!(
+        value(&mut third, "[typeof both, typeof old, await tools.both()]"),
+        json!(["undefined", "undefined", "third"])
+    );
     let mut fourth = snapshot.restore().policy(Policy::new()).build().unwrap();
     let none = "[typeof both, Object.keys(tools), await tools.list(), await tools.both().catch(error => error.kind)]";
     assert_eq!(value(&mut fourth, none), json!(["undefined", [], [], "unknown_tool"]));
@@ -82,7 +94,8 @@ fn a_result_of_a_restored_session_is_held_to_its_own_limit() {
     let outcome = snapshot.restore().limits(Limits::new()).build().unwrap().run(Program::code(text)).unwrap();
     assert!(outcome.is_success() && outcome.result_truncated, "{:?}", outcome.status);
     for bytes in [0, 100, 300] {
-        let mut small = guests::sandbox(guests::javascript(), Policy::new(), guests::limits(&[("result_bytes", bytes)]));
+        let mut small =
+            guests::sandbox(guests::javascript(), Policy::new(), guests::limits(&[("result_bytes", bytes)]));
         for code in ["'y'.repeat(5000)", "Array(500).fill('xy')"] {
             let outcome = small.run(Program::code(code)).unwrap();
             assert!(outcome.is_success(), "{bytes} {code}: {:?}", outcome.status);

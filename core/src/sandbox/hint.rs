@@ -9,9 +9,7 @@ use crate::outcome::{Outcome, Status, TrapReason};
 /// likely failed for that.
 pub(super) fn hint(outcome: &Outcome, limits: &Limits, memory_refused: bool) -> String {
     match &outcome.status {
-        Status::Raised { .. } if memory_refused => {
-            exceeded(LimitKey::MemoryBytes, limits.value(LimitKey::MemoryBytes))
-        }
+        Status::Raised { .. } if memory_refused => exceeded(LimitKey::MemoryBytes, limits.value(LimitKey::MemoryBytes)),
         Status::Exceeded { limit } => exceeded(*limit, limits.value(*limit)),
         Status::Trapped { reason } => trapped(*reason).to_owned(),
         Status::Suspended { calls, .. } => {

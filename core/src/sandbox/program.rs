@@ -183,9 +183,8 @@ impl Program {
                 argv: has_argv.then(|| std::iter::once(name.unwrap_or("-c")).chain(args).collect()),
                 env: Some(&policy.env).filter(|env| fresh && !env.is_empty()),
                 // A guest that was restored may know of another limit.
-                result_bytes: Some(result_bytes).filter(|bytes| {
-                    tools != News::Known || (fresh && *bytes != LimitKey::ResultBytes.default_value())
-                }),
+                result_bytes: Some(result_bytes)
+                    .filter(|bytes| tools != News::Known || (fresh && *bytes != LimitKey::ResultBytes.default_value())),
                 tools: tools != News::Known,
                 globals: tools == News::Changed { globals: true },
                 lines: self.line_buffered.unwrap_or(followed),
