@@ -119,9 +119,9 @@ fn preview1(engine: &Engine, module: &Module) -> Result<Linker<()>, Error> {
         let ty = import.ty();
         let Some(function) = ty.func() else { continue };
         if linker.get_by_import(&mut Store::new(engine, ()), &import).is_none() {
-            // ENOSYS (preview 1), which ends the search for preopened folders too.
+            // EBADF (preview 1), which ends the search for preopened folders.
             linker.func_new(import.module(), import.name(), function.clone(), |_, _, results| {
-                results.iter_mut().for_each(|result| *result = Val::I32(52));
+                results.iter_mut().for_each(|result| *result = Val::I32(8));
                 Ok(())
             })?;
         }
