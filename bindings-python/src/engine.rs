@@ -2,12 +2,11 @@
 
 use crate::fault::{Fault, Result};
 use crate::held::same_process;
-use crate::image::Image;
 use crate::quantity;
 use parking_lot::Mutex;
 use pyo3::prelude::*;
 use pyo3::types::PyBool;
-use sandcell::{CacheDir, Code, Engine as Core, Image as CoreImage, Recipe, Unit};
+use sandcell::{CacheDir, Code, Engine as Core, Image as CoreImage, Language, Recipe, Unit};
 use std::collections::HashMap;
 use std::path::PathBuf;
 
@@ -109,10 +108,10 @@ impl Engine {
             Err(error) if error.code() == Code::ImageMissing && Recipe::builtin(name).is_some() => {
                 let first_use = slf.py().import("sandcell._first_use")?;
                 let built = first_use.call_method1("build", (slf, name))?;
-                match built.cast::<Image>() {
-                    Ok(image) => image.get().core.clone(),
-                    Err(_) => return Err(error.into()),
+                if built.is_none() {
+                    return Err(error.into());
                 }
+                CoreImage::load(core, name)?
             }
             Err(error) => return Err(error.into()),
         };
@@ -122,11 +121,15 @@ impl Engine {
 
     /// From now on, the image's name stands for it.
     pub(crate) fn remember(&self, image: &CoreImage) {
-        self.images.lock().insert(image.info().name.clone(), image.clone());
+        let name = &image.info().name;
+        self.forget(name);
+        self.images.lock().insert(name.clone(), image.clone());
     }
 
+    /// Forgets the image of this name, also as the one of a language.
     pub(crate) fn forget(&self, name: &str) {
-        self.images.lock().remove(name);
+        let runs_on = |other: &str| Language::parse(other).is_some_and(|language| language.image() == name);
+        self.images.lock().retain(|other, _| other != name && !runs_on(other));
     }
 }
 

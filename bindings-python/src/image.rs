@@ -65,10 +65,12 @@ impl Image {
     ) -> Result<Image> {
         let engine = or_default(py, engine)?;
         let core = engine.get().core()?.clone();
-        let recipe = recipe(name)?;
+        let (recipe, name) = (recipe(name)?, name.to_owned());
         let mut report = Report::to(progress);
         let (done, report) = drive::aside(py, move || {
             let done = Core::build(&core, &recipe, &source, &mut |progress| report.tell(progress));
+            // By the name of a language the image runs programs in that language.
+            let done = done.and_then(|_| Core::load(&core, &name));
             (done, report)
         })?;
         Ok(Image::remembered(&engine, report.end(done)?))

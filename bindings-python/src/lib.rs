@@ -33,7 +33,7 @@ mod _sandcell {
     use crate::fault::class_name;
     use pyo3::prelude::*;
     use pyo3::types::{PyDict, PyList};
-    use sandcell::Code;
+    use sandcell::{Code, Language};
 
     #[pymodule_export]
     use crate::command::command;
@@ -67,6 +67,23 @@ mod _sandcell {
     /// The version of the library.
     #[pymodule_export]
     const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+    /// The table of languages.
+    #[pyfunction]
+    fn languages(py: Python<'_>) -> crate::fault::Result<Bound<'_, PyList>> {
+        let rows = PyList::empty(py);
+        for language in Language::ALL.iter().copied() {
+            rows.append(crate::values::language(py, language)?)?;
+        }
+        Ok(rows)
+    }
+
+    /// The language of a file, by what its name ends in.
+    #[pyfunction]
+    fn language_of(py: Python<'_>, path: std::path::PathBuf) -> crate::fault::Result<Option<Bound<'_, PyAny>>> {
+        let language = path.to_str().and_then(Language::of_file);
+        language.map(|language| crate::values::language(py, language)).transpose()
+    }
 
     /// The table of error codes: code, number, class, exception, meaning and remedy of each.
     #[pyfunction]

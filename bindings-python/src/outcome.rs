@@ -112,6 +112,16 @@ impl Outcome {
         Ok(list)
     }
 
+    /// What a compiler or parser found in the program.
+    #[getter]
+    fn diagnostics<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyList>> {
+        let list = PyList::empty(py);
+        for diagnostic in &self.core.diagnostics {
+            list.append(values::make(py, "Diagnostic", diagnostic)?)?;
+        }
+        Ok(list)
+    }
+
     /// The calls of tools: the first thousand one by one, all of them counted.
     #[getter]
     fn tool_calls<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>> {

@@ -4,34 +4,59 @@ use crate::fault::{Fault, Result};
 use crate::json::type_name;
 use crate::policy::content_bytes;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyString};
+use pyo3::types::{PyBytes, PyMapping, PyString};
 use sandcell::{Program, Stdin};
 use std::io::{self, Read};
+use std::path::PathBuf;
 
-/// Puts together what `run` and its siblings were given.
-pub(crate) fn program(
-    code: Option<&Bound<'_, PyAny>>,
-    args: Option<&Bound<'_, PyAny>>,
-    name: Option<String>,
-    stdin: Option<&Bound<'_, PyAny>>,
-) -> Result<Program> {
-    let mut program = match code {
-        Some(code) => match code.cast::<PyString>() {
-            Ok(text) => Program::code(text.to_str()?),
-            Err(_) => return Err(Fault::argument("code", format!("expected str, not {}", type_name(code)))),
-        },
-        None => Program::command(),
-    };
-    if let Some(name) = name {
-        program = program.named(name);
+/// What `run` and its siblings were given to run: code, files, or neither for a command.
+pub(crate) struct Source<'a, 'py> {
+    pub(crate) code: Option<&'a Bound<'py, PyAny>>,
+    pub(crate) files: Option<&'a Bound<'py, PyAny>>,
+    pub(crate) entry: Option<&'a str>,
+    pub(crate) name: Option<String>,
+}
+
+impl Source<'_, '_> {
+    /// The program, with its arguments and its input.
+    pub(crate) fn program(self, args: Option<&Bound<'_, PyAny>>, stdin: Option<&Bound<'_, PyAny>>) -> Result<Program> {
+        let mut program = match (self.code, self.files, self.entry) {
+            (Some(code), None, None) => match code.cast::<PyString>() {
+                Ok(text) => Program::code(text.to_str()?),
+                Err(_) => return Err(Fault::argument("code", format!("expected str, not {}", type_name(code)))),
+            },
+            (None, Some(files), Some(entry)) => project(files, entry)?,
+            (None, None, None) => Program::command(),
+            (Some(_), ..) => return Err(Fault::value("files", "give either `code`, or `files` and `entry`")),
+            (None, ..) => return Err(Fault::value("entry", "give both `files` and `entry`: the file to run")),
+        };
+        if let Some(name) = self.name {
+            program = program.named(name);
+        }
+        if let Some(args) = args {
+            program = program.args(arguments(args)?);
+        }
+        if let Some(stdin) = stdin {
+            program = program.stdin(input(stdin)?);
+        }
+        Ok(program)
     }
-    if let Some(args) = args {
-        program = program.args(arguments(args)?);
+}
+
+/// A project: a mapping from names to contents, or a folder.
+fn project(files: &Bound<'_, PyAny>, entry: &str) -> Result<Program> {
+    if let Ok(folder) = files.extract::<PathBuf>() {
+        return Ok(Program::project_folder(folder, entry)?);
     }
-    if let Some(stdin) = stdin {
-        program = program.stdin(input(stdin)?);
+    let shape = || Fault::argument("files", format!("expected a dict or a folder's path, not {}", type_name(files)));
+    let items = files.cast::<PyMapping>().map_err(|_| shape())?.items()?;
+    let mut named = Vec::with_capacity(items.len());
+    for item in items {
+        let (name, content): (String, Bound<'_, PyAny>) =
+            item.extract().map_err(|_| Fault::argument("files", "a name is no string"))?;
+        named.push((name, content_bytes("files", &content)?));
     }
-    Ok(program)
+    Ok(Program::project(named, entry)?)
 }
 
 fn arguments(args: &Bound<'_, PyAny>) -> Result<Vec<String>> {

@@ -11,7 +11,7 @@ use crate::image::{Image, image_of};
 use crate::limits::{self, Limits};
 use crate::outcome::Outcome;
 use crate::policy::{Grants, Policy, grants};
-use crate::program::program;
+use crate::program::Source;
 use crate::resume::{results, token};
 use crate::shutdown::detached;
 use crate::snapshot::Snapshot;
@@ -82,47 +82,56 @@ impl Sandbox {
     }
 
     /// Runs one program and returns how it ended. A script's failure is an outcome, not an exception.
-    #[pyo3(signature = (code = None, *, args = None, name = None, stdin = None))]
+    #[pyo3(signature = (code = None, *, files = None, entry = None, args = None, name = None, stdin = None))]
+    #[allow(clippy::too_many_arguments, reason = "keyword arguments of Python")]
     fn run(
         &self,
         py: Python<'_>,
         code: Option<&Bound<'_, PyAny>>,
+        files: Option<&Bound<'_, PyAny>>,
+        entry: Option<&str>,
         args: Option<&Bound<'_, PyAny>>,
         name: Option<String>,
         stdin: Option<&Bound<'_, PyAny>>,
     ) -> Result<Outcome> {
-        let program = program(code, args, name, stdin)?;
+        let program = Source { code, files, entry, name }.program(args, stdin)?;
         let mut taken = self.take()?;
         let core = drive::run(py, self.place.cancel_handle(), Some(self.around()), taken.run_async(program))??;
         Ok(Outcome { core })
     }
 
     /// Runs one program up to its very end, exit handlers included, and then ends the session.
-    #[pyo3(signature = (code = None, *, args = None, name = None, stdin = None))]
+    #[pyo3(signature = (code = None, *, files = None, entry = None, args = None, name = None, stdin = None))]
+    #[allow(clippy::too_many_arguments, reason = "keyword arguments of Python")]
     fn run_to_end(
         &self,
         py: Python<'_>,
         code: Option<&Bound<'_, PyAny>>,
+        files: Option<&Bound<'_, PyAny>>,
+        entry: Option<&str>,
         args: Option<&Bound<'_, PyAny>>,
         name: Option<String>,
         stdin: Option<&Bound<'_, PyAny>>,
     ) -> Result<Outcome> {
-        let program = program(code, args, name, stdin)?;
+        let program = Source { code, files, entry, name }.program(args, stdin)?;
         let mut taken = self.take()?;
         let core = drive::run(py, self.place.cancel_handle(), Some(self.around()), taken.run_to_end_async(program))??;
         Ok(Outcome { core })
     }
 
     /// Runs one program while the event loop goes on. When the task is cancelled, so is the guest.
-    #[pyo3(signature = (code = None, *, args = None, name = None, stdin = None))]
+    #[pyo3(signature = (code = None, *, files = None, entry = None, args = None, name = None, stdin = None))]
+    #[allow(clippy::too_many_arguments, reason = "keyword arguments of Python")]
     fn run_async<'py>(
         slf: &Bound<'py, Self>,
         code: Option<&Bound<'py, PyAny>>,
+        files: Option<&Bound<'py, PyAny>>,
+        entry: Option<&str>,
         args: Option<&Bound<'py, PyAny>>,
         name: Option<String>,
         stdin: Option<&Bound<'py, PyAny>>,
     ) -> Result<Bound<'py, PyAny>> {
-        let program = program(code, args, name, stdin)?;
+        let program = Source { code, files, entry, name }.program(args, stdin)?;
         let this = slf.get();
         let mut taken = this.take()?;
         let cancel = this.place.cancel_handle().clone();
@@ -140,29 +149,35 @@ impl Sandbox {
     }
 
     /// Starts a program whose output, calls of tools, files and artifacts are told while it runs.
-    #[pyo3(signature = (code = None, *, args = None, name = None, stdin = None))]
+    #[pyo3(signature = (code = None, *, files = None, entry = None, args = None, name = None, stdin = None))]
+    #[allow(clippy::too_many_arguments, reason = "keyword arguments of Python")]
     fn follow(
         &self,
         code: Option<&Bound<'_, PyAny>>,
+        files: Option<&Bound<'_, PyAny>>,
+        entry: Option<&str>,
         args: Option<&Bound<'_, PyAny>>,
         name: Option<String>,
         stdin: Option<&Bound<'_, PyAny>>,
     ) -> Result<Events> {
-        let program = program(code, args, name, stdin)?;
+        let program = Source { code, files, entry, name }.program(args, stdin)?;
         let cancel = self.place.cancel_handle().clone();
         Ok(Events::of(self.take()?, cancel, move |sandbox| sandbox.follow(program)))
     }
 
     /// The same up to the program's very end, as `run_to_end`.
-    #[pyo3(signature = (code = None, *, args = None, name = None, stdin = None))]
+    #[pyo3(signature = (code = None, *, files = None, entry = None, args = None, name = None, stdin = None))]
+    #[allow(clippy::too_many_arguments, reason = "keyword arguments of Python")]
     fn follow_to_end(
         &self,
         code: Option<&Bound<'_, PyAny>>,
+        files: Option<&Bound<'_, PyAny>>,
+        entry: Option<&str>,
         args: Option<&Bound<'_, PyAny>>,
         name: Option<String>,
         stdin: Option<&Bound<'_, PyAny>>,
     ) -> Result<Events> {
-        let program = program(code, args, name, stdin)?;
+        let program = Source { code, files, entry, name }.program(args, stdin)?;
         let cancel = self.place.cancel_handle().clone();
         Ok(Events::of(self.take()?, cancel, move |sandbox| sandbox.follow_to_end(program)))
     }

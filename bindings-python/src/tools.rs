@@ -12,7 +12,9 @@ use crate::shutdown::Trip;
 use crate::tasks;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
-use sandcell::{Decision, Language, SandboxBuilder, Tool as Core, ToolCall, ToolError, ToolPolicy, ToolReply};
+use sandcell::{
+    Decision, DeclarationLanguage, SandboxBuilder, Tool as Core, ToolCall, ToolError, ToolPolicy, ToolReply,
+};
 use std::future::{Future, ready};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -89,8 +91,8 @@ impl Tool {
     #[pyo3(signature = (language = "python"))]
     fn declaration(&self, language: &str) -> Result<String> {
         let language = match language {
-            "python" => Language::Python,
-            "typescript" => Language::TypeScript,
+            "python" => DeclarationLanguage::Python,
+            "typescript" => DeclarationLanguage::TypeScript,
             other => {
                 return Err(Fault::value("language", format!("`{other}` is none; there are python and typescript")));
             }

@@ -6,8 +6,8 @@
 use crate::fault::Result;
 use crate::json;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict};
-use sandcell::{Artifact, Progress};
+use pyo3::types::{PyBytes, PyDict, PyTuple};
+use sandcell::{Artifact, Language, Progress};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -24,6 +24,13 @@ pub(crate) fn make<'py, T: Serialize>(py: Python<'py>, name: &str, what: &T) -> 
 pub(crate) fn artifact<'py>(py: Python<'py>, artifact: &Artifact) -> Result<Bound<'py, PyAny>> {
     let Artifact { mime, name, bytes } = artifact;
     Ok(class(py, "Artifact")?.call1((mime, name, PyBytes::new(py, bytes)))?)
+}
+
+/// A row of the table of languages.
+pub(crate) fn language<'py>(py: Python<'py>, language: Language) -> Result<Bound<'py, PyAny>> {
+    let extensions = PyTuple::new(py, language.extensions())?;
+    let (name, title, image) = (language.as_str(), language.title(), language.image());
+    Ok(class(py, "Language")?.call1((name, title, extensions, image, language.how().as_str()))?)
 }
 
 /// An event as the dataclass of its kind.

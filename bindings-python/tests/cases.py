@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "tests" / "conformance"
 FIELDS = {
     "name", "image", "code", "before", "named", "args", "stdin", "limits", "policy", "folder", "expect",
-    "tools", "gate", "cancel_after_ms", "resume",
+    "tools", "gate", "cancel_after_ms", "resume", "project", "entry",
 }  # fmt: skip
 STEP_FIELDS = {"results", "expect", "token", "after_ms"}
 EXPECTATIONS = {
@@ -107,6 +107,7 @@ def _sandbox(case: dict[str, Any], folder: Path, uncached: sandcell.Engine) -> s
 def _play(case: dict[str, Any], box: sandcell.Sandbox) -> list[str]:
     """Runs the program, and then what it is resumed with, step by step."""
     program = {"name": case.get("named"), "args": case.get("args", []), "stdin": case.get("stdin", "")}
+    program |= {"files": case.get("project"), "entry": case.get("entry")}
     follows = "events" in case["expect"]
     begin = box.follow_to_end if follows else box.run_to_end
     with _cancelling(box, case.get("cancel_after_ms")):

@@ -4,7 +4,7 @@ use crate::failure::Failure;
 use crate::report;
 use clap::{Args, Command, ValueEnum};
 use clap_complete::Shell;
-use sandcell::{Code, LimitKey};
+use sandcell::{Code, How, Language, LimitKey};
 use std::fmt::Write as _;
 
 const COMPLETIONS_EXAMPLES: &str = "\
@@ -32,6 +32,7 @@ pub(crate) struct ReferenceArgs {
 enum Page {
     Limits,
     Errors,
+    Languages,
     Cli,
 }
 
@@ -46,6 +47,7 @@ pub(crate) fn reference(args: &ReferenceArgs, command: Command) -> Result<u8, Fa
     let text = match args.page {
         Page::Limits => limits(),
         Page::Errors => errors(),
+        Page::Languages => languages(),
         Page::Cli => cli(command),
     };
     report::print_text(&text)?;
@@ -90,6 +92,31 @@ fn errors() -> String {
     page
 }
 
+fn languages() -> String {
+    let mut page = format!(
+        "{GENERATED}\n# Languages\n\n\
+         A language's name loads its image: `sandcell run --image typescript`, `Image::load(&engine, \"c\")`,\n\
+         `Sandbox(\"javascript\")`. The command line chooses by what the file's name ends in, unless `--image`\n\
+         says otherwise. Whatever the language, limits, files, tools and outcomes are the same.\n\n\
+         | name | language | files | image | how it runs | what it is |\n|---|---|---|---|---|---|\n"
+    );
+    for language in Language::ALL {
+        let files: Vec<_> = language.extensions().iter().map(|extension| format!("`.{extension}`")).collect();
+        let (name, image) = (format!("`{language}`"), format!("`{}`", language.image()));
+        let how = language.how().as_str();
+        row(&mut page, &[&name, language.title(), &files.join(" "), &image, how, language.doc()]);
+    }
+    page.push('\n');
+    for how in How::ALL {
+        let _ = writeln!(page, "- `{}`: {}", how.as_str(), how.doc());
+    }
+    page.push_str(
+        "\nAny other program that was compiled for WASI preview 1 runs too: [wasm](wasm.md). How a language is\n\
+         added: [adding a language](adding-a-language.md).\n",
+    );
+    page
+}
+
 /// One row of a Markdown table; a bar in a cell would end it.
 fn row(page: &mut String, cells: &[&str]) {
     for cell in cells {
@@ -130,7 +157,9 @@ mod tests {
 
     #[test]
     fn every_row_of_the_tables_is_on_its_page() {
-        let (limits, errors) = (limits(), errors());
+        let (limits, errors, languages) = (limits(), errors(), languages());
+        assert!(Language::ALL.iter().all(|language| languages.contains(&format!("| `{language}` |"))));
+        assert!(How::ALL.iter().all(|how| languages.contains(&format!("- `{}`", how.as_str()))));
         assert!(LimitKey::ALL.iter().all(|key| limits.contains(&format!("| `{key}` |"))));
         assert!(Code::ALL.iter().all(|code| errors.contains(&format!("| `{code}` |"))));
     }

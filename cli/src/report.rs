@@ -193,6 +193,7 @@ mod tests {
             artifacts: Vec::new(),
             files: sandcell::FilesDiff::default(),
             denials: Vec::new(),
+            diagnostics: Vec::new(),
             tool_calls: sandcell::ToolRecord::default(),
             usage: Usage::default(),
             hint: hint.to_owned(),

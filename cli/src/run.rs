@@ -4,14 +4,16 @@ use crate::failure::{Failure, INTERRUPTED};
 use crate::grants::{self, Grants};
 use crate::report;
 use clap::{ArgGroup, Args};
-use sandcell::{CancelHandle, Engine, Error, Event, Image, LimitKey, Limits, Outcome, Program, Sandbox, Status, Stdin};
+use sandcell::{
+    CancelHandle, Engine, Error, Event, Image, Language, LimitKey, Limits, Outcome, Program, Sandbox, Status, Stdin,
+};
 use std::fs::File;
 use std::io::{IsTerminal as _, Read as _};
 use std::os::fd::AsFd as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, Once, PoisonError};
 
-/// The image of a program that names none.
+/// The image of code that no file holds.
 const DEFAULT_IMAGE: &str = "python";
 
 const EXAMPLES: &str = "\
@@ -23,6 +25,8 @@ Examples:
   sandcell run --seed 7 --clock frozen -c 'import random; print(random.random())'
   echo 'print(input())' > ask.py; echo hello | sandcell run --stdin - ask.py
   sandcell run --mcp files='mcp-server-filesystem /srv/data' -c 'from host import tools; help(tools)'
+  sandcell run app.ts
+  sandcell run --project ./app main.py -- --verbose
   sandcell run --wasm tool.wasm --mount .:/src -- --check /src";
 
 /// Run one program in a fresh sandbox
@@ -34,8 +38,14 @@ Examples:
 #[command(after_help = EXAMPLES, after_long_help = grants::long_help(EXAMPLES))]
 #[command(group = ArgGroup::new("program").required(true).args(["file", "code", "wasm"]))]
 pub(crate) struct RunArgs {
-    /// File with the program's source; `-` reads the source from standard input
+    /// File with the program's source; `-` reads the source from standard input. With `--project` the
+    /// name of the file in that folder
     file: Option<PathBuf>,
+
+    /// Folder whose files the program consists of: FILE is run, and finds the others beside it. Names that
+    /// begin with a dot are left out; symlinks are refused
+    #[arg(long, value_name = "DIR", requires = "file", conflicts_with_all = ["code", "wasm"])]
+    project: Option<PathBuf>,
 
     /// The program's source itself
     #[arg(short = 'c', value_name = "CODE", allow_hyphen_values = true)]
@@ -45,7 +55,7 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "FILE")]
     wasm: Option<PathBuf>,
 
-    /// The image that runs the source [default: python]
+    /// The image that runs the source [default: that of the file's language, and for others python]
     #[arg(long, value_name = "NAME", conflicts_with = "wasm")]
     image: Option<String>,
 
@@ -104,16 +114,39 @@ fn program(engine: &Engine, args: &RunArgs, limits: &Limits) -> Result<(Image, P
     // Source first: a misspelt file name is answered before an image is mapped.
     let program = match (&args.code, &args.file) {
         (Some(code), _) => Program::code(code.as_str()),
-        (None, Some(path)) if is_dash(Some(path)) => {
-            Program::code(read_source(std::io::stdin(), path)?).named("<stdin>")
-        }
-        (None, Some(path)) => {
-            let file = File::open(path).map_err(Failure::io(format!("opening {}", path.display())))?;
-            Program::code(read_source(file, path)?).named(file_name(path))
-        }
+        (None, Some(path)) => in_file(path, args.project.as_deref())?,
         (None, None) => return Err(Failure::Usage("no program was given".into())),
     };
-    Ok((Image::load(engine, args.image.as_deref().unwrap_or(DEFAULT_IMAGE))?, program))
+    let image = match &args.image {
+        Some(image) => image,
+        None => image_of(args.file.as_deref())?,
+    };
+    Ok((Image::load(engine, image)?, program))
+}
+
+/// A program in a file, alone or in a folder of files.
+fn in_file(path: &Path, project: Option<&Path>) -> Result<Program, Failure> {
+    if let Some(folder) = project {
+        let entry = path.to_str().ok_or_else(|| Failure::Usage(format!("{} is not UTF-8", path.display())))?;
+        return Ok(Program::project_folder(folder, entry)?);
+    }
+    if is_dash(Some(path)) {
+        return Ok(Program::code(read_source(std::io::stdin(), path)?).named("<stdin>"));
+    }
+    let file = File::open(path).map_err(Failure::io(format!("opening {}", path.display())))?;
+    Ok(Program::code(read_source(file, path)?).named(file_name(path)))
+}
+
+/// The image of a file's language. What has no extension, and what is no file, is Python.
+fn image_of(file: Option<&Path>) -> Result<&'static str, Failure> {
+    let Some(path) = file.filter(|path| path.extension().is_some()) else { return Ok(DEFAULT_IMAGE) };
+    let name = file_name(path);
+    let unknown = || {
+        let known = Language::ALL.iter().flat_map(|language| language.extensions()).map(|known| format!(".{known}"));
+        let known = known.collect::<Vec<_>>().join(", ");
+        Failure::Usage(format!("the language of {name} is not known ({known} are): choose with --image"))
+    };
+    Language::of_file(&name).map(Language::as_str).ok_or_else(unknown)
 }
 
 /// Reads a module, but not much more of it than the limit allows: core refuses what is longer.
@@ -193,4 +226,34 @@ fn show(sandbox: &mut Sandbox, program: Program) -> Result<Outcome, Failure> {
 
 fn set_running(guest: Option<CancelHandle>) -> Option<CancelHandle> {
     std::mem::replace(&mut *RUNNING.lock().unwrap_or_else(PoisonError::into_inner), guest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_extension_of_a_file_chooses_its_image() {
+        for (file, image) in [
+            ("a.py", "python"),
+            ("b.mjs", "javascript"),
+            ("src/c.ts", "typescript"),
+            ("d.c", "c"),
+            ("e.cpp", "cpp"),
+            ("f.lua", "lua"),
+            ("script", "python"),
+            ("-", "python"),
+            (".hidden", "python"),
+        ] {
+            assert_eq!(image_of(Some(Path::new(file))).unwrap(), image, "{file}");
+        }
+        assert_eq!(image_of(None).unwrap(), "python");
+    }
+
+    #[test]
+    fn a_language_that_is_not_known_is_refused_with_those_that_are() {
+        let Err(Failure::Usage(text)) = image_of(Some(Path::new("x/main.rb"))) else { panic!("it is not refused") };
+        assert!(text.contains("main.rb") && text.contains(".mjs") && text.contains("--image"), "{text}");
+        assert!(!text.contains("x/"), "{text}");
+    }
 }

@@ -87,6 +87,10 @@ codes! {
     tool_invalid = 108, ToolInvalid, Usage, "Correct what the message names; a tool's name is a letter, then letters, digits and `_`, at most 64.";
     /// The policy for tools names a tool that was not handed over, or a rule that cannot hold.
     tool_policy_invalid = 109, ToolPolicyInvalid, Usage, "Correct every rule that the message names.";
+    /// The name of a file of a program is absolute, holds `..`, control characters or empty parts, or is too long.
+    file_name_invalid = 110, FileNameInvalid, Usage, "Give a relative name without `..`, such as lib/x.py.";
+    /// A project lacks the file that it starts with, has one twice, or has more or larger files than it may.
+    project_invalid = 111, ProjectInvalid, Usage, "Correct what the message names; a project's folder holds regular files and folders only.";
 
     /// The bytes are not a WebAssembly module, or one that uses a proposal that is off.
     module_invalid = 200, ModuleInvalid, Module, "Compile the program for wasm32-wasip1.";

@@ -61,6 +61,22 @@ pub enum Error {
         /// Why.
         reason: String,
     },
+    /// The name of a file of a program was refused.
+    #[error("file name `{name}` is invalid: {reason}", name = .name.escape_debug())]
+    FileNameInvalid {
+        /// The name as given, cut to 120 characters.
+        name: String,
+        /// Which rule it breaks.
+        reason: &'static str,
+    },
+    /// The files of a program cannot be one.
+    #[error("file `{file}` of the project: {reason}", file = .file.escape_debug())]
+    ProjectInvalid {
+        /// The file's name.
+        file: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
     /// The program does not fit the image.
     #[error("this program cannot run on image `{image}`: {reason}")]
     ProgramInvalid {
@@ -316,6 +332,8 @@ impl Error {
             Error::MountInvalid { .. } => Code::MountInvalid,
             Error::EnvironmentInvalid { .. } => Code::EnvironmentInvalid,
             Error::FileUnavailable { .. } => Code::FileUnavailable,
+            Error::FileNameInvalid { .. } => Code::FileNameInvalid,
+            Error::ProjectInvalid { .. } => Code::ProjectInvalid,
             Error::ProgramInvalid { .. } => Code::ProgramInvalid,
             Error::DocumentInvalid { .. } => Code::DocumentInvalid,
             Error::ToolInvalid { .. } => Code::ToolInvalid,

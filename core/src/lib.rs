@@ -24,6 +24,7 @@ mod engine;
 mod error;
 mod guest;
 mod image;
+mod language;
 mod limits;
 mod memory;
 mod outcome;
@@ -43,16 +44,17 @@ pub use engine::{CacheDir, Engine, EngineBuilder, ResetChecks};
 pub use error::{Error, PoolCap, Result};
 pub use image::{Compile, Compiler, Derivation, Image, ImageInfo, Join, Patch, PatchError, Progress, Recipe};
 pub use image::{Source, Stage, Trust};
+pub use language::{How, Language};
 pub use limits::{LimitKey, Limits, Unit};
 pub use outcome::{
-    Artifact, CallOutcome, Denial, Event, FileChange, FilesDiff, Outcome, Status, Stream, SuspendedCall,
-    ToolCallRecord, ToolErrorKind, ToolRecord, TrapReason, Usage,
+    Artifact, CallOutcome, Denial, Diagnostic, Event, FileChange, FilesDiff, Outcome, Severity, Status, Stream,
+    SuspendedCall, ToolCallRecord, ToolErrorKind, ToolRecord, TrapReason, Usage,
 };
-pub use policy::{Access, ArgumentRule, Clock, GuestPath, Mount, Policy, Seed, ToolPolicy, ToolRule};
+pub use policy::{Access, ArgumentRule, Clock, FileName, GuestPath, Mount, Policy, Seed, ToolPolicy, ToolRule};
 pub use pool::{Pool, PoolBuilder, PoolMetrics, Pooled};
 pub use sandbox::{CancelHandle, Following, Program, Sandbox, SandboxBuilder};
 pub use snapshot::Snapshot;
-pub use tools::{Decision, Language, Tool, ToolCall, ToolError, ToolReply, declarations};
+pub use tools::{Decision, DeclarationLanguage, Tool, ToolCall, ToolError, ToolReply, declarations};
 pub use wasi::Stdin;
 pub use wire::Key as SnapshotKey;
 

@@ -61,9 +61,9 @@ fn a_tool_describes_itself_to_the_program_and_to_its_writer() {
     let text = printed(&mut sandbox, code);
     assert!(text.contains("symbol: str") && text.contains("The price of so many pieces"), "{text}");
     assert!(text.ends_with("price\nTrue\n"), "{text}");
-    let python = sandcell::declarations(&[price()], sandcell::Language::Python);
+    let python = sandcell::declarations(&[price()], sandcell::DeclarationLanguage::Python);
     assert!(python.contains("def price(symbol: str"), "{python}");
-    let typescript = sandcell::declarations(&[price()], sandcell::Language::TypeScript);
+    let typescript = sandcell::declarations(&[price()], sandcell::DeclarationLanguage::TypeScript);
     assert!(typescript.contains("price(") && typescript.contains("Promise<number>"), "{typescript}");
 }
 

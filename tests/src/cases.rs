@@ -24,6 +24,12 @@ pub struct Case {
     /// Source code, for an interpreter.
     #[serde(default)]
     pub code: Option<String>,
+    /// Files by name, one of which is run, instead of `code`.
+    #[serde(default)]
+    pub project: Option<BTreeMap<String, String>>,
+    /// Which one.
+    #[serde(default)]
+    pub entry: Option<String>,
     /// Programs that run in the same sandbox before.
     #[serde(default)]
     pub before: Vec<String>,

@@ -35,6 +35,15 @@ pub fn javascript() -> &'static Image {
     IMAGE.get_or_init(|| built("javascript"))
 }
 
+/// The Lua image, loaded once.
+///
+/// # Panics
+/// If it has not been built.
+pub fn lua() -> &'static Image {
+    static IMAGE: OnceLock<Image> = OnceLock::new();
+    IMAGE.get_or_init(|| built("lua"))
+}
+
 fn built(name: &str) -> Image {
     Image::load(&Engine::new().unwrap(), name).unwrap_or_else(|error| panic!("{error}: run `cargo xtask images`"))
 }

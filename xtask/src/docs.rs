@@ -4,7 +4,7 @@ use crate::cargo::{output, sandcell};
 use crate::source::root;
 use std::fs;
 
-const PAGES: [&str; 3] = ["limits", "errors", "cli"];
+const PAGES: [&str; 4] = ["limits", "errors", "languages", "cli"];
 
 /// Writes the pages, or with `check` compares them. The `sandcell` command must have been built.
 pub(crate) fn docs(check: bool) -> Result<(), String> {

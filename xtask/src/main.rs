@@ -86,7 +86,8 @@ fn demo() -> Result<(), String> {
 fn images() -> Result<(), String> {
     build_command()?;
     run(&mut sandcell(&["image", "build", "python"]))?;
-    run(&mut sandcell(&["image", "build", "javascript"]))
+    run(&mut sandcell(&["image", "build", "javascript"]))?;
+    run(&mut sandcell(&["image", "build", "lua"]))
 }
 
 fn test(fast: bool) -> Result<(), String> {

@@ -48,17 +48,21 @@ from sandcell._sandcell import (
     Snapshot,
     Tool,
     error_codes,
+    language_of,
+    languages,
 )
 from sandcell._tools import PENDING, ToolCall, tool
 from sandcell._values import (
     Artifact,
     ArtifactMade,
     Denial,
+    Diagnostic,
     Ended,
     Event,
     FileChanged,
     FilesDiff,
     ImageInfo,
+    Language,
     Output,
     OutputCut,
     PoolMetrics,
@@ -81,6 +85,7 @@ __all__ = [
     "ConfigError",
     "ConfigTypeError",
     "Denial",
+    "Diagnostic",
     "Ended",
     "Engine",
     "Event",
@@ -93,6 +98,7 @@ __all__ = [
     "Image",
     "ImageInfo",
     "InternalError",
+    "Language",
     "LibraryError",
     "LimitExceeded",
     "Limits",
@@ -127,6 +133,8 @@ __all__ = [
     "__version__",
     "error_codes",
     "images",
+    "language_of",
+    "languages",
     "tool",
 ]
 

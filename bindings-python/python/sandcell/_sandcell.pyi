@@ -13,9 +13,11 @@ from sandcell._tools import ToolCall
 from sandcell._values import (
     Artifact,
     Denial,
+    Diagnostic,
     Event,
     FilesDiff,
     ImageInfo,
+    Language,
     PoolMetrics,
     Progress,
     Status,
@@ -52,11 +54,15 @@ __all__ = [
     "_command",
     "_end",
     "error_codes",
+    "language_of",
+    "languages",
 ]
 
 VERSION: Final[str]
 
 def error_codes() -> list[_Json]: ...
+def language_of(path: _Path) -> Language | None: ...
+def languages() -> list[Language]: ...
 def _command(args: list[str]) -> int: ...
 def _end() -> None: ...
 
@@ -213,6 +219,8 @@ class Outcome:
     @property
     def denials(self) -> list[Denial]: ...
     @property
+    def diagnostics(self) -> list[Diagnostic]: ...
+    @property
     def tool_calls(self) -> ToolRecord: ...
     @property
     def usage(self) -> Usage: ...
@@ -249,6 +257,8 @@ class Sandbox:
         self,
         code: str | None = None,
         *,
+        files: Mapping[str, _Content] | _Path | None = None,
+        entry: str | None = None,
         args: Iterable[str] | None = None,
         name: str | None = None,
         stdin: Any = None,
@@ -257,6 +267,8 @@ class Sandbox:
         self,
         code: str | None = None,
         *,
+        files: Mapping[str, _Content] | _Path | None = None,
+        entry: str | None = None,
         args: Iterable[str] | None = None,
         name: str | None = None,
         stdin: Any = None,
@@ -265,6 +277,8 @@ class Sandbox:
         self,
         code: str | None = None,
         *,
+        files: Mapping[str, _Content] | _Path | None = None,
+        entry: str | None = None,
         args: Iterable[str] | None = None,
         name: str | None = None,
         stdin: Any = None,
@@ -273,6 +287,8 @@ class Sandbox:
         self,
         code: str | None = None,
         *,
+        files: Mapping[str, _Content] | _Path | None = None,
+        entry: str | None = None,
         args: Iterable[str] | None = None,
         name: str | None = None,
         stdin: Any = None,
@@ -281,6 +297,8 @@ class Sandbox:
         self,
         code: str | None = None,
         *,
+        files: Mapping[str, _Content] | _Path | None = None,
+        entry: str | None = None,
         args: Iterable[str] | None = None,
         name: str | None = None,
         stdin: Any = None,

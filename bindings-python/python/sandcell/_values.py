@@ -7,7 +7,7 @@ them by name; a field that one side lacks is an error at once.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Union
+from typing import TYPE_CHECKING, Any, Literal, Union
 
 if TYPE_CHECKING:
     from sandcell._sandcell import Outcome
@@ -135,6 +135,42 @@ class Denial:
     """Its name, as the guest gave it, cut to 256 bytes."""
     operation: str
     """The operation that was refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """What a compiler or parser found in the program, in terms of the user's own files."""
+
+    severity: Literal["error", "warning", "note"]
+    """How bad it is; a note belongs to the finding before it."""
+    message: str
+    """What was found, in one sentence."""
+    file: str | None = None
+    """The file, as the caller named it."""
+    line: int | None = None
+    """The line, from 1."""
+    column: int | None = None
+    """The column, from 1, in characters."""
+    code: str | None = None
+    """What the compiler calls findings of this kind, such as ``-Wunused-variable``."""
+    source: str | None = None
+    """The lines of the source that it is about, as the compiler shows them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """A language that programs are written in: a row of the table in docs/languages.md."""
+
+    name: str
+    """Its name, which also loads its image: ``Sandbox("typescript")``."""
+    title: str
+    """Its name as people write it."""
+    extensions: tuple[str, ...]
+    """What the names of its files end in, without the dot."""
+    image: str
+    """The image that runs it."""
+    how: Literal["turn", "strip", "compile"]
+    """How its programs are run."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@
 //! in the module's name section.
 
 use super::live::{Broken, Exports, call};
+use crate::policy::GuestPath;
 use crate::store::State;
 use wasmtime::{Memory, Module, ModuleExport, Store};
 
@@ -24,6 +25,25 @@ pub(super) const FINISH: &[u8] = b"q";
 
 /// `sqlite3_randomness(0, NULL)` makes SQLite seed itself anew when it next needs to.
 pub(super) const RESEED: &str = "sqlite3_randomness";
+
+/// A program that forgets what was imported from files below `folder`, and where files were seen there. It
+/// leaves no names behind.
+pub(super) fn forgets_modules(folder: &GuestPath) -> Vec<u8> {
+    const FORGET: &str = r"
+import importlib, sys
+for name, module in list(sys.modules.items()):
+    try:
+        places = [getattr(module, '__file__', None) or '', *getattr(module, '__path__', ())]
+        if any(str(place).startswith(folder) for place in places):
+            sys.modules.pop(name, None)
+    except Exception:
+        pass
+importlib.invalidate_caches()
+";
+    let text = |text: &str| serde_json::Value::from(text).to_string();
+    let folder = text(&format!("{folder}/"));
+    format!("{{\"name\":\"<project>\"}}\nexec({}, {{'folder': {folder}}})", text(FORGET)).into_bytes()
+}
 
 /// The functions, found once for a module.
 #[derive(Clone)]

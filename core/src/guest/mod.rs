@@ -17,6 +17,7 @@ pub(crate) use live::{Broken, Live, Turn};
 pub(crate) use reactor::Reactor;
 pub(crate) use warm::{GlobalValue, Warm};
 
+use crate::policy::GuestPath;
 use crate::store::State;
 use serde::{Deserialize, Serialize};
 use wasmtime::Store;
@@ -49,6 +50,15 @@ impl Driver {
         match self {
             Driver::Own | Driver::Cpython { .. } => ("MemoryError", "there was not enough memory to report more"),
             Driver::Exported => ("InternalError", "out of memory"),
+        }
+    }
+
+    /// The request to forget what was imported from files below `folder`, where the driver does not do so
+    /// by itself.
+    pub(crate) fn forgets_modules(self, folder: &GuestPath) -> Option<Vec<u8>> {
+        match self {
+            Driver::Own | Driver::Exported => None,
+            Driver::Cpython { .. } => Some(cpython::forgets_modules(folder)),
         }
     }
 }

@@ -51,11 +51,11 @@ impl Derivation {
 pub(super) fn derive(base: &Image, name: &str, derivation: &Derivation, report: &mut Reporter<'_>) -> Result<Image> {
     let engine = base.engine();
     let cache = cache(engine)?;
-    let name = name::check(name)?;
+    let name = name::check_new(name)?;
     let (Kind::Reactor(_), Some(parent)) = (base.kind(), base.digest()) else {
         return Err(crate::snapshot::not_a_session(base));
     };
-    let digest = address(parent, name, derivation);
+    let digest = address(parent, base, name, derivation);
     let built = cache.open_entry(KIND, digest).ok().flatten();
     let code = match built.and_then(|sealed| finished_code(engine, &sealed)) {
         Some(code) => code,
@@ -71,7 +71,8 @@ pub(super) fn derive(base: &Image, name: &str, derivation: &Derivation, report: 
             for ((_, value), now) in manifest.globals.iter_mut().zip(values) {
                 *value = now;
             }
-            manifest = Manifest { name: name.to_owned(), base: Some(parent), ..manifest };
+            let language = base.info().language.clone();
+            manifest = Manifest { name: name.to_owned(), language, base: Some(parent), ..manifest };
             cache.discard(KIND, digest);
             install(cache, digest, &manifest, &Fixed { files: &files, licences: &licences }, &mut live, report)?;
             manifest.code
@@ -81,8 +82,9 @@ pub(super) fn derive(base: &Image, name: &str, derivation: &Derivation, report: 
     load::load(engine, name)
 }
 
-fn address(parent: Digest, name: &str, derivation: &Derivation) -> Digest {
+fn address(parent: Digest, base: &Image, name: &str, derivation: &Derivation) -> Digest {
     let hasher = Hasher::new("derived image").field(FORMAT).field(parent.as_bytes()).field(name.as_bytes());
+    let hasher = hasher.field(base.info().language.as_bytes());
     let hasher = hasher.field(derivation.setup.as_bytes());
     let files = derivation.files.iter();
     files.fold(hasher, |hasher, (path, bytes)| hasher.field(path.as_str().as_bytes()).field(bytes)).finish()

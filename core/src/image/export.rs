@@ -27,7 +27,7 @@ pub(super) fn export(
     let mut sources = sources(&code).map_err(damaged)?;
     sources.extend(self::sources(&sealed).map_err(damaged)?);
     let description = Description {
-        name: name.to_owned(),
+        name: manifest.name.clone(),
         image,
         engine: manifest::made_by(engine, manifest.baseline)?,
         system: std::env::consts::OS.into(),

@@ -5,6 +5,7 @@ use super::{Image, ImageFiles, ImageInfo, Inner, Invocation, Kind, files, name};
 use crate::engine::{Cache, Digest, Engine, Sealed, Start, replace};
 use crate::error::{Error, Result};
 use crate::guest::{Reactor, Warm};
+use crate::language::Language;
 use crate::memory::MemoryImage;
 use crate::vfs::Caps;
 use crate::wasi::WasiState;
@@ -21,7 +22,13 @@ const UNUSED: Duration = Duration::from_secs(600);
 const MAX_MANIFEST_BYTES: u64 = 1 << 20;
 
 pub(super) fn load(engine: &Engine, name: &str) -> Result<Image> {
-    load_entry(engine, name, open(engine, name)?)
+    let (digest, sealed, mut manifest) = open(engine, name)?;
+    if let Some(language) = Language::alias(name) {
+        // Whoever asks the image later loads it by this name again.
+        name.clone_into(&mut manifest.name);
+        language.as_str().clone_into(&mut manifest.language);
+    }
+    load_entry(engine, name, (digest, sealed, manifest))
 }
 
 /// Loads an image that its caller has opened, whether or not a name stands for it.
@@ -86,7 +93,7 @@ pub(super) fn verify(engine: &Engine, name: &str) -> Result<()> {
 
 pub(super) fn remove(engine: &Engine, name: &str) -> Result<()> {
     let cache = cache(engine, name)?;
-    let path = cache.root().join(NAMES).join(name::check(name)?);
+    let path = cache.root().join(NAMES).join(name::of_file(name)?);
     let Some((digest, code)) = read_name(&path) else { return Err(Error::ImageMissing { name: name.to_owned() }) };
     fs::remove_file(&path).map_err(|error| cache.unwritable(&error.to_string()))?;
     cache.discard(KIND, digest);
@@ -124,7 +131,7 @@ pub(super) fn set_name(cache: &Cache, name: &str, digest: Digest, code: Digest) 
 pub(super) fn open(engine: &Engine, name: &str) -> Result<(Digest, Sealed, Manifest)> {
     let missing = || Error::ImageMissing { name: name.to_owned() };
     let cache = cache(engine, name)?;
-    let (digest, _) = read_name(&cache.root().join(NAMES).join(name::check(name)?)).ok_or_else(missing)?;
+    let (digest, _) = read_name(&cache.root().join(NAMES).join(name::of_file(name)?)).ok_or_else(missing)?;
     open_entry(engine, name, digest)
 }
 

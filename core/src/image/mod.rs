@@ -27,6 +27,7 @@ pub use recipe::{Recipe, Source};
 use crate::engine::{self, Digest, Engine, Machine};
 use crate::error::Result;
 use crate::guest::{Guest, Reactor, Warm};
+use crate::language::Language;
 use crate::memory::MemoryImage;
 use crate::policy::{Access, GuestPath};
 use crate::vfs::{self, Bytes, MountPoint};
@@ -130,6 +131,9 @@ impl ImageFiles {
 
 impl Image {
     /// Loads an image that was built before.
+    ///
+    /// The name of a [`Language`] loads the image that runs it: `typescript` is `javascript` for programs
+    /// in TypeScript.
     ///
     /// Its files are compared with the record made when they were written; any difference means
     /// hashing them again.
@@ -269,6 +273,11 @@ impl Image {
     /// version or engine.
     pub fn is_made_by(&self, recipe: &Recipe) -> bool {
         manifest::digest(&self.inner.engine, recipe).is_ok_and(|digest| self.digest() == Some(digest))
+    }
+
+    /// The language that its programs are written in; none for a command module.
+    pub fn language(&self) -> Option<Language> {
+        Language::parse(&self.inner.info.language)
     }
 
     /// What is known of it.

@@ -1,6 +1,7 @@
 //! Names of images: they become file names, so there is one rule for them.
 
 use crate::error::{Error, Result};
+use crate::language::Language;
 
 /// Checks a name: 1 to 64 of `a-z`, `0-9`, `-`, `_`, `.`, starting with a letter or digit.
 pub(super) fn check(name: &str) -> Result<&str> {
@@ -9,10 +10,24 @@ pub(super) fn check(name: &str) -> Result<&str> {
     if name.len() <= 64 && starts_well && name.bytes().all(allowed) {
         return Ok(name);
     }
-    Err(Error::DocumentInvalid {
-        what: format!("image name `{}`", name.chars().take(64).collect::<String>()),
-        reason: "use 1 to 64 of a-z, 0-9, -, _ and ., starting with a letter or digit".into(),
-    })
+    Err(invalid(name, "use 1 to 64 of a-z, 0-9, -, _ and ., starting with a letter or digit".into()))
+}
+
+/// Checks the name of an image to be made: it must not stand for another one.
+pub(super) fn check_new(name: &str) -> Result<&str> {
+    match Language::alias(name) {
+        None => check(name),
+        Some(language) => Err(invalid(name, format!("it stands for the image {}", language.image()))),
+    }
+}
+
+/// The name of the file that says which image `name` stands for.
+pub(super) fn of_file(name: &str) -> Result<&str> {
+    check(Language::alias(name).map_or(name, |language| language.image()))
+}
+
+fn invalid(name: &str, reason: String) -> Error {
+    Error::DocumentInvalid { what: format!("image name `{}`", name.chars().take(64).collect::<String>()), reason }
 }
 
 #[cfg(test)]
@@ -23,5 +38,13 @@ mod tests {
             assert!(super::check(bad).is_err(), "{bad:?}");
         }
         assert!(super::check("python-3.15_x").is_ok());
+    }
+
+    #[test]
+    fn the_name_of_a_language_stands_for_its_image_and_nothing_else_may_take_it() {
+        assert_eq!(super::of_file("typescript").unwrap(), "javascript");
+        assert_eq!(super::of_file("science").unwrap(), "science");
+        assert!(super::check_new("typescript").is_err() && super::check_new("cpp").is_err());
+        assert!(super::check_new("javascript").is_ok());
     }
 }

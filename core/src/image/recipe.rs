@@ -5,6 +5,7 @@ use super::name;
 use crate::engine::{Digest, Hasher};
 use crate::error::{Error, Result};
 use crate::guest::{CPYTHON_EXPORTS, EXPORTED_EXPORTS};
+use crate::language::Language;
 use crate::policy::GuestPath;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -16,13 +17,19 @@ struct Builtin {
     own: &'static [(&'static str, &'static str)],
 }
 
-/// Reads files below `guests/NAME`.
+/// Reads files below `guests/NAME`, or the folder of another guest that they are taken from.
 macro_rules! builtin {
-    ($name:literal $(, $file:literal)*) => {
+    (@file $name:literal, $file:literal) => {
+        ($file, include_str!(concat!("../../../guests/", $name, "/", $file)))
+    };
+    (@file $name:literal, $file:literal, $other:literal) => {
+        builtin!(@file $other, $file)
+    };
+    ($name:literal $(, $file:literal $(of $other:literal)?)*) => {
         Builtin {
             name: $name,
             text: include_str!(concat!("../../../guests/", $name, "/recipe.toml")),
-            own: &[$(($file, include_str!(concat!("../../../guests/", $name, "/", $file)))),*],
+            own: &[$(builtin!(@file $name, $file $(, $other)?)),*],
         }
     };
 }
@@ -68,6 +75,21 @@ const BUILTIN: &[Builtin] = &[
         "lib/tools_wire.js",
         "lib/locale.js",
         "lib/end.js"
+    ),
+    builtin!(
+        "lua",
+        "shim/abi.c",
+        "shim/answer.c",
+        "shim/heap.c" of "javascript",
+        "shim/native.c",
+        "shim/program.c",
+        "shim/shim.h",
+        "shim/turn.c",
+        "lib/start.lua",
+        "lib/json.lua",
+        "lib/answer.lua",
+        "lib/tools.lua",
+        "lib/end.lua"
     ),
 ];
 
@@ -226,8 +248,9 @@ pub(super) struct File {
 }
 
 impl Recipe {
-    /// A recipe that comes with the library.
+    /// A recipe that comes with the library, by its name or that of a [`Language`].
     pub fn builtin(name: &str) -> Option<Recipe> {
+        let name = Language::alias(name).map_or(name, |language| language.image());
         let builtin = BUILTIN.iter().find(|builtin| builtin.name == name)?;
         let recipe = Recipe::parse(builtin.text).ok()?;
         Some(Recipe { own: builtin.own, ..recipe })
@@ -245,7 +268,7 @@ impl Recipe {
     pub fn parse(text: &str) -> Result<Recipe> {
         let parsed: Parsed = toml::from_str(text)
             .map_err(|error| Error::DocumentInvalid { what: "recipe".into(), reason: error.to_string() })?;
-        name::check(&parsed.name)?;
+        name::check_new(&parsed.name)?;
         let froms = parsed.file.iter().map(|file| &file.from).chain(parsed.unzip.iter().map(|archive| &archive.from));
         let froms = froms.chain([&parsed.module.from]).chain(&parsed.licences);
         let froms = froms.chain(parsed.compile.iter().flat_map(Compile::paths));

@@ -1,8 +1,10 @@
 //! How one run ended, what it printed and what it cost.
 
+mod diagnostic;
 mod event;
 mod tools;
 
+pub use diagnostic::{Diagnostic, Severity};
 pub use event::{Event, FileChange, Stream};
 pub(crate) use tools::arguments_sha256;
 pub use tools::{CallOutcome, SuspendedCall, ToolCallRecord, ToolErrorKind, ToolRecord};
@@ -224,6 +226,9 @@ pub struct Outcome {
     pub files: FilesDiff,
     /// What was refused.
     pub denials: Vec<Denial>,
+    /// What a compiler or parser found in the program; empty where the image has none, or nothing was
+    /// found.
+    pub diagnostics: Vec<Diagnostic>,
     /// The calls of tools.
     pub tool_calls: ToolRecord,
     /// What it cost.
@@ -270,6 +275,8 @@ struct OutcomeJson {
     artifacts: Vec<Artifact>,
     files: FilesDiff,
     denials: Vec<Denial>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    diagnostics: Vec<Diagnostic>,
     #[serde(default, skip_serializing_if = "ToolRecord::is_empty")]
     tool_calls: ToolRecord,
     usage: Usage,
@@ -297,6 +304,7 @@ impl From<Outcome> for OutcomeJson {
             artifacts: outcome.artifacts,
             files: outcome.files,
             denials: outcome.denials,
+            diagnostics: outcome.diagnostics,
             tool_calls: outcome.tool_calls,
             usage: outcome.usage,
             hint: outcome.hint,
@@ -323,6 +331,7 @@ impl TryFrom<OutcomeJson> for Outcome {
             artifacts: json.artifacts,
             files: json.files,
             denials: json.denials,
+            diagnostics: json.diagnostics,
             tool_calls: json.tool_calls,
             usage: json.usage,
             hint: json.hint,
@@ -359,6 +368,7 @@ mod tests {
             artifacts: Vec::new(),
             files: FilesDiff::default(),
             denials: Vec::new(),
+            diagnostics: Vec::new(),
             tool_calls: ToolRecord::default(),
             usage: Usage::default(),
             hint: String::new(),
@@ -379,6 +389,7 @@ mod tests {
         assert_eq!(json["status"], serde_json::json!({"kind": "exited", "code": 0}));
         assert_eq!(json["stdout"], "hi");
         assert!(json.get("tool_calls").is_none(), "no tool was called");
+        assert!(json.get("diagnostics").is_none(), "nothing was found");
         let exceeded = serde_json::to_value(Status::Exceeded { limit: LimitKey::Fuel }).unwrap();
         assert_eq!(exceeded, serde_json::json!({"kind": "exceeded", "limit": "fuel"}));
         let trapped = serde_json::to_value(Status::Trapped { reason: TrapReason::StackOverflow }).unwrap();

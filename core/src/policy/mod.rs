@@ -2,12 +2,14 @@
 
 mod access;
 mod clock;
+mod file_name;
 mod guest_path;
 mod mount;
 mod tools;
 
 pub use access::Access;
 pub use clock::{Clock, Seed};
+pub use file_name::FileName;
 pub use guest_path::GuestPath;
 pub use mount::Mount;
 pub use tools::{ArgumentRule, ToolPolicy, ToolRule};

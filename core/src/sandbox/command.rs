@@ -43,7 +43,8 @@ pub(super) async fn run(guest: Guest, setup: Setup, shared: Shared, mut broker: 
     }));
     match taken {
         Ok((report, tree)) => {
-            let remains = status.map(|status| Remains { status, answer: Answer::default(), report });
+            let remains =
+                status.map(|status| Remains { status, answer: Answer::default(), report, diagnostics: Vec::new() });
             Finished { body: Returned::Files(Box::new(tree)), remains }
         }
         Err(panic) => nothing(store::panicked(panic.as_ref())),

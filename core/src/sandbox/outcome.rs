@@ -4,7 +4,7 @@ use super::hint;
 use super::task::Shared;
 use crate::guest::Answer;
 use crate::limits::{LimitKey, Limits};
-use crate::outcome::{CallOutcome, Denial, Outcome, Status, ToolErrorKind, ToolRecord, Usage};
+use crate::outcome::{CallOutcome, Denial, Diagnostic, Outcome, Status, ToolErrorKind, ToolRecord, Usage};
 use crate::store::Report;
 
 /// What a run leaves behind, before it is an outcome.
@@ -12,11 +12,13 @@ pub(super) struct Remains {
     pub(super) status: Status,
     pub(super) answer: Answer,
     pub(super) report: Report,
+    /// What was found in the program before it ran.
+    pub(super) diagnostics: Vec<Diagnostic>,
 }
 
 /// The outcome; `script` is the program itself, which is no file that the guest made.
 pub(super) fn outcome(remains: Remains, shared: &Shared, limits: &Limits) -> Outcome {
-    let Remains { status, answer, report } = remains;
+    let Remains { status, answer, report, diagnostics } = remains;
     let Report { streams, files, fuel_left, peak_memory_bytes, fs_bytes, memory_refused } = report;
     let tool_calls = shared.record.as_ref().map(|record| record.lock().clone()).unwrap_or_default();
     let milliseconds = |duration: std::time::Duration| duration.as_secs_f64() * 1_000.0;
@@ -42,6 +44,7 @@ pub(super) fn outcome(remains: Remains, shared: &Shared, limits: &Limits) -> Out
         artifacts: answer.artifacts,
         files,
         denials,
+        diagnostics,
         tool_calls,
         usage,
         hint: String::new(),

@@ -1,13 +1,15 @@
 //! What to run.
 
+use super::project::{Files, Project};
 use crate::error::{Error, Result};
 use crate::guest::Driver;
 use crate::image::Image;
 use crate::limits::{LimitKey, Limits};
-use crate::policy::{GuestPath, Policy};
+use crate::policy::{FileName, GuestPath, Policy};
 use crate::wasi::Stdin;
 use serde::Serialize;
 use std::collections::BTreeMap;
+use std::path::Path;
 
 /// One program for one run: source code for an interpreter, or a command module's arguments.
 ///
@@ -19,9 +21,11 @@ use std::collections::BTreeMap;
 /// ```
 #[derive(Debug)]
 pub struct Program {
-    source: Option<String>,
-    name: Option<String>,
-    args: Vec<String>,
+    pub(super) source: Option<String>,
+    pub(super) name: Option<String>,
+    /// All files, where there are more than the source.
+    pub(super) project: Option<Project>,
+    pub(super) args: Vec<String>,
     pub(super) stdin: Stdin,
     line_buffered: Option<bool>,
 }
@@ -30,9 +34,19 @@ pub struct Program {
 pub(super) struct Turn {
     /// What the guest is given.
     pub(super) request: Vec<u8>,
-    /// A script to put into the file tree first.
-    pub(super) script: Option<(GuestPath, String)>,
+    /// What the guest is given before it, of which nobody gets the answer.
+    pub(super) before: Option<Vec<u8>>,
+    /// What is put into the file tree first.
+    pub(super) files: OwnFiles,
     pub(super) stdin: Stdin,
+}
+
+/// The files of a program, and where they go.
+pub(super) enum OwnFiles {
+    None,
+    Script(GuestPath, String),
+    /// They take the place of everything that is in the folder.
+    Project(GuestPath, Files),
 }
 
 /// What the next turn does about the guest's random state.
@@ -57,6 +71,9 @@ struct Head<'a> {
     env: Option<&'a BTreeMap<String, String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     result_bytes: Option<u64>,
+    /// The files are others than those that were imported.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    project: bool,
     /// The tools are others than the guest knows of.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     tools: bool,
@@ -93,18 +110,61 @@ pub(super) enum News {
 impl Program {
     /// Source code in the image's language.
     pub fn code(source: impl Into<String>) -> Program {
-        Program {
-            source: Some(source.into()),
-            name: None,
-            args: Vec::new(),
-            stdin: Stdin::empty(),
-            line_buffered: None,
-        }
+        Program { source: Some(source.into()), ..Program::command() }
+    }
+
+    /// Several files, by their names relative to the program's folder, of which `entry` is run. It takes
+    /// the name of the entry.
+    ///
+    /// For a session its files take the place of everything that was in the image's folder for programs
+    /// (`/program`), also of what an earlier project or guest left there; they count against `fs_bytes` and
+    /// `fs_nodes`. Programs import each other by these names: the folder is where Python looks first. Files
+    /// of the project that the program changed or removed are in the outcome's files, the others are not.
+    ///
+    /// # Errors
+    /// `file_name_invalid`; `project_invalid` when the entry is not among the files or not UTF-8, when a name
+    /// is both file and folder, and beyond 10,000 files or 128 MiB.
+    ///
+    /// ```
+    /// use sandcell::Program;
+    /// let files = [("main.py", "from lib.x import f\nf()"), ("lib/x.py", "def f(): print('hi')")];
+    /// let program = Program::project(files, "main.py")?;
+    /// assert!(Program::project([("../x.py", "")], "../x.py").is_err());
+    /// # Ok::<(), sandcell::Error>(())
+    /// ```
+    pub fn project<N, C>(files: impl IntoIterator<Item = (N, C)>, entry: &str) -> Result<Program>
+    where
+        N: AsRef<str>,
+        C: Into<Vec<u8>>,
+    {
+        Program::of(Project::new(files, entry)?)
+    }
+
+    /// The files below a folder of the host as a [`project`](Program::project), as they are now. Names that
+    /// begin with a dot are left out.
+    ///
+    /// # Errors
+    /// As for [`project`](Program::project); `project_invalid` also where there is a symlink or anything else
+    /// that is neither file nor folder; `host_io`.
+    pub fn project_folder(folder: impl AsRef<Path>, entry: &str) -> Result<Program> {
+        Program::of(Project::of_folder(folder.as_ref(), entry)?)
+    }
+
+    fn of(project: Project) -> Result<Program> {
+        let source = project.source()?;
+        Ok(Program { project: Some(project), ..Program::code(source) })
     }
 
     /// The image's own command, with arguments to come.
     pub fn command() -> Program {
-        Program { source: None, name: None, args: Vec::new(), stdin: Stdin::empty(), line_buffered: None }
+        Program {
+            source: None,
+            name: None,
+            project: None,
+            args: Vec::new(),
+            stdin: Stdin::empty(),
+            line_buffered: None,
+        }
     }
 
     /// The script's file name, as its tracebacks show it.
@@ -165,8 +225,12 @@ impl Program {
             return Err(invalid(image, "source code cannot contain NUL"));
         }
         let folder = image.invocation().scripts.as_ref();
-        let path = match (&self.name, folder) {
-            (Some(name), _) if name.contains('/') => return Err(invalid(image, "a script's name cannot contain /")),
+        let name = match (&self.name, &self.project) {
+            (Some(_), Some(_)) => return Err(invalid(image, "a project has the name of its entry, and no other")),
+            (Some(name), None) => Some(FileName::parse(name)?),
+            (None, project) => project.as_ref().map(|project| project.entry.clone()),
+        };
+        let path = match (&name, folder) {
             (Some(name), Some(folder)) => Some(GuestPath::parse(&format!("{folder}/{name}"))?),
             _ => None,
         };
@@ -185,13 +249,23 @@ impl Program {
                 // A guest that was restored may know of another limit.
                 result_bytes: Some(result_bytes)
                     .filter(|bytes| tools != News::Known || (fresh && *bytes != LimitKey::ResultBytes.default_value())),
+                project: self.project.is_some() && driver == Driver::Exported,
                 tools: tools != News::Known,
                 globals: tools == News::Changed { globals: true },
                 lines: self.line_buffered.unwrap_or(followed),
             };
             head.request(seeding, &source)?
         };
-        Ok(Turn { request, script: path.map(|path| (path, source)), stdin: self.stdin })
+        // What was imported before was of other files.
+        let knows_others = self.project.is_some() && seeding != Some(Seeding::Image);
+        let before = folder.filter(|_| knows_others).and_then(|folder| driver.forgets_modules(folder));
+        let files = match (self.project, path, folder) {
+            (Some(project), _, Some(folder)) => OwnFiles::Project(folder.clone(), project.files),
+            (Some(_), ..) => return Err(invalid(image, "its image has no folder for the files of a program")),
+            (None, Some(path), _) => OwnFiles::Script(path, source),
+            (None, None, _) => OwnFiles::None,
+        };
+        Ok(Turn { request, before, files, stdin: self.stdin })
     }
 
     fn check_arguments(&self) -> Result<()> {
@@ -214,7 +288,7 @@ impl Head<'_> {
             Some(Seeding::Image) => request.push(b'f'),
             Some(Seeding::Everything) => request.push(b'F'),
         }
-        let Head { name, path0: _, argv, env, result_bytes, tools, globals: _, lines } = self;
+        let Head { name, path0: _, argv, env, result_bytes, project: _, tools, globals: _, lines } = self;
         let says_something =
             name.is_some() || argv.is_some() || env.is_some() || result_bytes.is_some() || *tools || *lines;
         if says_something {

@@ -1,6 +1,8 @@
 //! Starting runs, driving them, and taking what came of them.
 
 use super::outcome::{Remains, outcome};
+use super::prepare::{Prepared, Refused, prepare};
+use super::program::OwnFiles;
 use super::task::{Finished, Returned, Shared, Step, Task};
 use super::turn::{self, Work};
 use super::{AWAY, Body, GONE, Program, Sandbox, command};
@@ -9,9 +11,9 @@ use crate::guest::Answer;
 use crate::image::Kind;
 use crate::limits::{LimitKey, Limits};
 use crate::outcome::{Event, Outcome, Status};
-use crate::store::{Desk, Suspension};
+use crate::store::{Desk, Report, Suspension};
 use crate::tools::{Broker, CallResult};
-use crate::wasi::{Interrupt, Outlet, Setup, Stdin};
+use crate::wasi::{Captured, Interrupt, Outlet, Setup, Stdin, Streams};
 use std::future::{Future, poll_fn};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -36,6 +38,10 @@ impl Sandbox {
         self.make_way()?;
         self.image.engine().check_handlers()?;
         let limits = self.limits.clone();
+        let program = match prepare(program, &self.image)? {
+            Prepared::Ready(program) => program,
+            Prepared::Refused(refused) => return self.begin_refused(*refused, limits, manner),
+        };
         match &mut self.body {
             Body::Command { vfs } => {
                 let (args, stdin) = program.into_arguments(&self.image)?;
@@ -69,14 +75,40 @@ impl Sandbox {
                     followed: manner.followed,
                 };
                 let turn = program.into_turn(&about)?;
-                if let (Some((path, source)), Some(vfs)) = (&turn.script, session.vfs()) {
-                    vfs.write_file(path, source.as_bytes())?;
+                match (&turn.files, session.vfs()) {
+                    (OwnFiles::Script(path, source), Some(vfs)) => vfs.place_script(path, source.as_bytes())?,
+                    (OwnFiles::Project(folder, files), Some(vfs)) => vfs.place_project(folder, files)?,
+                    _ => {}
                 }
-                let script = turn.script.map(|(path, _)| path.to_string());
                 let work = if manner.to_end { Work::LastTurn(turn.request) } else { Work::Turn(turn.request) };
-                self.begin_turn(work, turn.stdin, script, limits, manner)?;
+                self.begin_turn(work, turn.before, turn.stdin, limits, manner)?;
             }
         }
+        Ok(())
+    }
+
+    /// A run of a program that is none: it is over when it is driven, and the guest knows nothing of it.
+    fn begin_refused(&mut self, refused: Refused, limits: Limits, manner: Manner) -> Result<()> {
+        if let Body::Session(session) = &mut self.body {
+            session.live(&limits)?;
+        }
+        let status = refused.status();
+        let Refused { text, diagnostics, .. } = refused;
+        let stderr = Captured::of(text.as_bytes(), limits.value(LimitKey::OutputBytes), &self.host_bytes);
+        let vfs = self.vfs()?;
+        let report = Report {
+            streams: Streams { stderr, ..Streams::default() },
+            files: vfs.changes_of_run(),
+            fs_bytes: vfs.fs_bytes_used(),
+            memory_refused: false,
+            fuel_left: limits.value(LimitKey::Fuel),
+            peak_memory_bytes: 0,
+        };
+        let remains = Remains { status, answer: Answer::default(), report, diagnostics };
+        let over = manner.to_end.then(|| "its program ran to its end".to_owned());
+        let finished = Finished { body: Returned::Untouched(over), remains: Ok(remains) };
+        let (shared, _) = self.shared(&limits, manner);
+        self.task = Some(self.task(std::future::ready(finished), shared, limits));
         Ok(())
     }
 
@@ -92,25 +124,22 @@ impl Sandbox {
         for time in [LimitKey::DeadlineMs, LimitKey::HostWaitMs] {
             limits = limits.with(time, small(time, CLOSE_MS))?;
         }
-        self.begin_turn(Work::Close, Stdin::empty(), None, limits, Manner::default())
+        self.begin_turn(Work::Close, None, Stdin::empty(), limits, Manner::default())
     }
 
     fn begin_turn(
         &mut self,
         work: Work,
+        before: Option<Vec<u8>>,
         stdin: Stdin,
-        script: Option<String>,
         limits: Limits,
         manner: Manner,
     ) -> Result<()> {
         let Body::Session(session) = &mut self.body else { return Err(GONE) };
         let live = session.lend(&limits)?;
         let (shared, broker) = self.shared(&limits, manner);
-        let run =
-            turn::Run { work, stdin, limits: limits.clone(), shared: shared.clone(), broker, script: script.clone() };
-        let mut task = self.task(turn::run(live, run), shared, limits);
-        task.script = script;
-        self.task = Some(task);
+        let run = turn::Run { work, before, stdin, limits: limits.clone(), shared: shared.clone(), broker };
+        self.task = Some(self.task(turn::run(live, run), shared, limits));
         Ok(())
     }
 
@@ -227,13 +256,17 @@ impl Sandbox {
     }
 
     fn suspend(&mut self, suspension: Suspension) -> Result<Outcome> {
-        let Suspension { calls, mut report } = suspension;
+        let Suspension { calls, report } = suspension;
         let token = token()?;
         let Some(task) = &mut self.task else { return Err(GONE) };
-        report.leave_out(task.script.as_deref());
         task.suspend(token.clone(), calls.iter().map(|call| call.id).collect());
         let mut outcome = outcome(
-            Remains { status: Status::Suspended { calls: calls.clone(), token }, answer: Answer::default(), report },
+            Remains {
+                status: Status::Suspended { calls: calls.clone(), token },
+                answer: Answer::default(),
+                report,
+                diagnostics: Vec::new(),
+            },
             &task.shared,
             &task.limits,
         );
@@ -253,6 +286,11 @@ impl Sandbox {
         match (&mut self.body, body) {
             (Body::Session(session), Returned::Live(live, reason)) => {
                 session.take_back(live, over.or(reason.as_deref()));
+            }
+            (Body::Session(session), Returned::Untouched(reason)) => {
+                if let Some(reason) = over.or(reason.as_deref()) {
+                    session.end(reason);
+                }
             }
             (Body::Session(session), _) => session.lose(),
             (Body::Command { vfs }, Returned::Files(tree)) => *vfs = Some(tree),

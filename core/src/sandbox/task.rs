@@ -32,6 +32,8 @@ pub(super) enum Returned {
     Live(Box<Live>, Option<String>),
     /// The file tree of a command.
     Files(Box<Vfs>),
+    /// Nothing of it ran, so it is where it was; and why a session ends all the same, if it does.
+    Untouched(Option<String>),
     /// Nothing that could be trusted.
     Nothing,
 }
@@ -54,8 +56,6 @@ pub(super) struct Task {
     pub(super) shared: Shared,
     pub(super) limits: Limits,
     pub(super) suspended: Option<Suspended>,
-    /// The program's own file, which the outcome does not list.
-    pub(super) script: Option<String>,
     /// The end, while there are events to tell before it.
     finished: Option<Box<Finished>>,
     /// It has been taken up and not left alone.
@@ -85,8 +85,8 @@ impl Task {
         running: Running,
     ) -> Task {
         let future = Mutex::new(Box::pin(future) as Pin<Box<dyn Future<Output = Finished> + Send>>);
-        let (suspended, script, finished) = (None, None, None);
-        Task { future, shared, limits, suspended, script, finished, going: true, _running: running }
+        let (suspended, finished) = (None, None);
+        Task { future, shared, limits, suspended, finished, going: true, _running: running }
     }
 
     /// Drives the run until something is to be told.

@@ -39,8 +39,8 @@ pub(super) struct Run {
     pub(super) limits: Limits,
     pub(super) shared: Shared,
     pub(super) broker: Option<Broker>,
-    /// The program's own file, which the outcome does not list.
-    pub(super) script: Option<String>,
+    /// A request to be answered first, of which nobody gets the answer.
+    pub(super) before: Option<Vec<u8>>,
 }
 
 /// How one turn ended.
@@ -53,7 +53,7 @@ struct Ended {
 
 /// Drives the guest through its work.
 pub(super) async fn run(mut live: Box<Live>, run: Run) -> Finished {
-    let Run { work, stdin, limits, shared, mut broker, script } = run;
+    let Run { work, stdin, limits, shared, mut broker, before } = run;
     if let Err(error) = refuel(&mut live, limits.value(LimitKey::Fuel)) {
         return Finished { body: Returned::Live(live, None), remains: Err(error) };
     }
@@ -62,6 +62,9 @@ pub(super) async fn run(mut live: Box<Live>, run: Run) -> Finished {
     let goes_on = matches!(work, Work::Turn(_));
     let host = shared.desk.as_deref().zip(broker.as_mut()).map(|(desk, broker)| Host { desk, broker });
     let driven = serve(&shared.interrupt, host, async {
+        if let Some(request) = &before {
+            live.turn(request, most).await?;
+        }
         let answered = match &work {
             Work::Turn(request) | Work::LastTurn(request) => live.turn(request, most).await?,
             Work::Close => Answered::Answered(Vec::new()),
@@ -99,8 +102,10 @@ pub(super) async fn run(mut live: Box<Live>, run: Run) -> Finished {
     match reported {
         Ok(mut report) => {
             report.fuel_left = fuel_left;
-            report.leave_out(script.as_deref());
-            Finished { body: Returned::Live(live, over), remains: Ok(Remains { status, answer, report }) }
+            Finished {
+                body: Returned::Live(live, over),
+                remains: Ok(Remains { status, answer, report, diagnostics: Vec::new() }),
+            }
         }
         Err(panic) => nothing(store::panicked(panic.as_ref())),
     }

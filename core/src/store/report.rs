@@ -29,20 +29,13 @@ impl Report {
         Report::of(context, |state| state.wasi.streams_so_far())
     }
 
-    /// Leaves the program's own file out of what differs.
-    pub(crate) fn leave_out(&mut self, script: Option<&str>) {
-        for list in [&mut self.files.added, &mut self.files.changed] {
-            list.retain(|path| Some(path.as_str()) != script);
-        }
-    }
-
     fn of(mut context: StoreContextMut<'_, State>, streams: impl FnOnce(&mut State) -> Streams) -> Report {
         let fuel_left = context.get_fuel().unwrap_or(0);
         let state = context.data_mut();
         Report {
             fuel_left,
             streams: streams(state),
-            files: state.wasi.vfs().diff(),
+            files: state.wasi.vfs().changes_of_run(),
             peak_memory_bytes: state.meter.peak_memory_bytes(),
             fs_bytes: state.wasi.vfs().fs_bytes_used(),
             memory_refused: matches!(state.meter.refusal(), Some((LimitKey::MemoryBytes, ..))),

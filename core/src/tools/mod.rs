@@ -23,7 +23,7 @@ mod toolbox;
 
 pub(crate) use broker::{Broker, CallResult, Request};
 pub use call::{ToolCall, ToolError, ToolReply};
-pub use declare::{Language, declarations};
+pub use declare::{DeclarationLanguage, declarations};
 pub use gate::Decision;
 pub(crate) use gate::Gate;
 pub(crate) use threads::Threads;

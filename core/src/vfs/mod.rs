@@ -31,12 +31,13 @@ mod tree;
 mod wire;
 
 pub(crate) use errno::Errno;
-pub(crate) use host::open_folder;
+pub(crate) use host::{FolderCaps, FolderProblem, open_folder, read_folder};
 pub(crate) use mounts::mount_points;
 pub(crate) use pace::Pace;
 pub(crate) use state::{Take, VfsState};
 pub(crate) use wire::{Caps, Malformed, Reader, malformed, put_count, put_flags, put_text, put_u8, put_u32, put_u64};
 
+use calls::Placed;
 use handles::{OpenDir, OpenFile, Slab};
 use host::Inodes;
 use ledger::Ledger;
@@ -183,4 +184,8 @@ pub(crate) struct Vfs {
     born_ns: u64,
     /// The directories of the walk under way; kept so that a walk allocates nothing.
     visited: Vec<Place>,
+    /// The program's own files, as they were given.
+    placed: Placed,
+    /// The one of them that came by itself.
+    script: Option<String>,
 }

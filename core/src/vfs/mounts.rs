@@ -5,7 +5,7 @@ use super::host::{Folder, Inodes, open_folder};
 use super::ledger::Ledger;
 use super::namespace::{At, MountId, Namespace};
 use super::tree::{NodeId, Tree};
-use super::{Bytes, Errno, MountPoint, Now, Pace, Quota, SetTime, Source, Vfs};
+use super::{Bytes, Errno, MountPoint, Now, Pace, Placed, Quota, SetTime, Source, Vfs};
 use crate::error::{Error, Result};
 use crate::limits::Budget;
 use crate::policy::{self, Access, GuestPath};
@@ -92,6 +92,8 @@ impl Vfs {
             now,
             born_ns,
             visited: Vec::new(),
+            placed: Placed::new(),
+            script: None,
         })
     }
 

@@ -42,6 +42,7 @@ pub(crate) use outlet::Outlet;
 pub(crate) use process::Exit;
 pub(crate) use state::{Grants, WasiState};
 pub use stdin::Stdin;
+pub(crate) use stdio::Captured;
 
 use crate::vfs::Errno;
 

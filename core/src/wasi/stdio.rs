@@ -24,6 +24,16 @@ pub(crate) struct Captured {
     pub(crate) written: u64,
 }
 
+impl Captured {
+    /// What would be left of a stream to which this was written.
+    pub(crate) fn of(bytes: &[u8], output_bytes: u64, host_bytes: &Arc<Budget>) -> Captured {
+        let mut capture = Capture::new(output_bytes, Arc::clone(host_bytes));
+        capture.write(bytes);
+        // Nobody was told of any of it yet, so all of it is still to be told.
+        Captured { head: 0, ..capture.finish() }
+    }
+}
+
 /// One stream being captured.
 #[derive(Debug)]
 pub(super) struct Capture {

@@ -117,7 +117,7 @@ mod tests {
         .unwrap();
         let tool = described(Tool::suspending("mail"), &remote);
         assert!(tool.check().is_ok());
-        let declared = sandcell::declarations(&[tool], sandcell::Language::Python);
+        let declared = sandcell::declarations(&[tool], sandcell::DeclarationLanguage::Python);
         assert!(declared.contains("def mail(") && declared.contains("Whom."), "{declared}");
     }
 }

@@ -47,6 +47,7 @@ fn image(name: &str, limits: &Limits) -> Result<Image> {
         Some(guest) => Image::command(guests::engine(), guest, &guests::wat_source(guest), limits),
         None if name == "python" => Ok(guests::python().clone()),
         None if name == "javascript" => Ok(guests::javascript().clone()),
+        None if name == "lua" => Ok(guests::lua().clone()),
         None => Image::load(&Engine::new()?, name),
     }
 }
@@ -57,7 +58,7 @@ pub(super) fn play(case: &Case, sandbox: &mut Sandbox) -> Vec<String> {
     let mut waiting = Waiting::default();
     let followed = case.expect.events.is_some();
     let canceller = case.cancel_after_ms.map(|after| Canceller::start(sandbox, after));
-    let ended = Ended::of(sandbox, followed, program(case));
+    let ended = program(case).and_then(|program| Ended::of(sandbox, followed, program));
     drop(canceller);
     findings.extend(judge(&case.expect, ended, sandbox, &mut waiting));
     for (number, step) in case.resume.iter().enumerate() {
@@ -75,15 +76,19 @@ pub(super) fn play(case: &Case, sandbox: &mut Sandbox) -> Vec<String> {
     findings
 }
 
-fn program(case: &Case) -> Program {
-    let mut program = match &case.code {
-        Some(code) => Program::code(code.as_str()),
-        None => Program::command(),
+fn program(case: &Case) -> Result<Program> {
+    let mut program = match (&case.code, &case.project) {
+        (Some(code), _) => Program::code(code.as_str()),
+        (None, Some(files)) => {
+            let files = files.iter().map(|(name, text)| (name, text.as_str()));
+            Program::project(files, case.entry.as_deref().unwrap_or_default())?
+        }
+        (None, None) => Program::command(),
     };
     if let Some(name) = &case.named {
         program = program.named(name.as_str());
     }
-    program.args(case.args.iter().cloned()).stdin(Stdin::bytes(case.stdin.as_str()))
+    Ok(program.args(case.args.iter().cloned()).stdin(Stdin::bytes(case.stdin.as_str())))
 }
 
 fn judge(expect: &super::Expect, ended: Result<Ended>, sandbox: &mut Sandbox, waiting: &mut Waiting) -> Vec<String> {

@@ -83,7 +83,7 @@ impl Index {
 
     /// The rules that hold for what is written, too.
     pub(super) fn check(&self, max_bytes: u64) -> Result<()> {
-        super::super::name::check(&self.description.name)?;
+        super::super::name::check_new(&self.description.name)?;
         if self.entries.len() > MAX_ENTRIES {
             return Err(self.damaged("it has too many files"));
         }

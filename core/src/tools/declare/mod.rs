@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 /// The language of declarations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
-pub enum Language {
+pub enum DeclarationLanguage {
     /// Stubs in Python's syntax.
     #[serde(rename = "python")]
     Python,
@@ -28,18 +28,20 @@ pub enum Language {
     TypeScript,
 }
 
-impl Language {
+impl DeclarationLanguage {
     /// The language's name in JSON.
     pub fn as_str(self) -> &'static str {
         match self {
-            Language::Python => "python",
-            Language::TypeScript => "typescript",
+            DeclarationLanguage::Python => "python",
+            DeclarationLanguage::TypeScript => "typescript",
         }
     }
 
     /// Finds a language by its name in JSON.
-    pub fn parse(name: &str) -> Option<Language> {
-        [Language::Python, Language::TypeScript].into_iter().find(|language| language.as_str() == name)
+    pub fn parse(name: &str) -> Option<DeclarationLanguage> {
+        [DeclarationLanguage::Python, DeclarationLanguage::TypeScript]
+            .into_iter()
+            .find(|language| language.as_str() == name)
     }
 }
 
@@ -51,26 +53,26 @@ impl Language {
 /// whose name no sandbox would take is left out.
 ///
 /// ```
-/// use sandcell::{Language, Tool, declarations};
+/// use sandcell::{DeclarationLanguage, Tool, declarations};
 /// let price = Tool::suspending("price").description("The price of one piece.").input_schema(serde_json::json!({
 ///     "type": "object",
 ///     "properties": {"symbol": {"type": "string"}, "currency": {"type": "string", "default": "EUR"}},
 ///     "required": ["symbol"],
 /// })).output_schema(serde_json::json!({"type": "number"}));
-/// let python = declarations(&[price], Language::Python);
+/// let python = declarations(&[price], DeclarationLanguage::Python);
 /// assert!(python.contains("def price(symbol: str, *, currency: str = \"EUR\") -> float:"));
 /// ```
-pub fn declarations(tools: &[Tool], language: Language) -> String {
+pub fn declarations(tools: &[Tool], language: DeclarationLanguage) -> String {
     declare(tools.iter().map(|tool| &tool.face), language)
 }
 
 /// As [`declarations`], of what tools say of themselves.
-pub(super) fn declare<'a>(faces: impl Iterator<Item = &'a Face>, language: Language) -> String {
+pub(super) fn declare<'a>(faces: impl Iterator<Item = &'a Face>, language: DeclarationLanguage) -> String {
     // A name is the one text that stands in no comment and no string.
     let faces = faces.filter(|face| is_name(&face.name));
     match language {
-        Language::Python => python::declare(faces),
-        Language::TypeScript => typescript::declare(faces),
+        DeclarationLanguage::Python => python::declare(faces),
+        DeclarationLanguage::TypeScript => typescript::declare(faces),
     }
 }
 

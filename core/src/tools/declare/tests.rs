@@ -88,7 +88,7 @@ def anything(**others: Any) -> Any:
 def now() -> Any:
     ...
 "#;
-    assert_eq!(declarations(&shop(), Language::Python), expected);
+    assert_eq!(declarations(&shop(), DeclarationLanguage::Python), expected);
 }
 
 #[test]
@@ -131,7 +131,7 @@ declare namespace tools {
   function now(): Promise<any>;
 }
 "#;
-    assert_eq!(declarations(&shop(), Language::TypeScript), expected);
+    assert_eq!(declarations(&shop(), DeclarationLanguage::TypeScript), expected);
 }
 
 #[test]
@@ -151,7 +151,7 @@ fn names_that_mean_something_else_are_not_used_as_they_are() {
         ),
         tool("x(): pass\nimport os\ndef y", json!({"type": "object"})),
     ];
-    let python = declarations(&tools, Language::Python);
+    let python = declarations(&tools, DeclarationLanguage::Python);
     for part in [
         "def delete(*, x: Any, **others: Any)",
         "**{\"class\": …} (str, required)",
@@ -161,7 +161,7 @@ fn names_that_mean_something_else_are_not_used_as_they_are() {
     ] {
         assert!(python.contains(part), "{part} is not in {python}");
     }
-    let typescript = declarations(&tools, Language::TypeScript);
+    let typescript = declarations(&tools, DeclarationLanguage::TypeScript);
     for part in [
         "tools[\"delete\"]",
         "function delete_(args: {\n    class: string;",
@@ -199,9 +199,9 @@ fn a_hostile_text_stays_in_its_comment_or_string() {
                       text: {"type": "object", "properties": {"z": {"description": text}}}},
         });
         let tool = tool("t", input).description(text);
-        let python = outside_of_python(&declarations(std::slice::from_ref(&tool), Language::Python));
+        let python = outside_of_python(&declarations(std::slice::from_ref(&tool), DeclarationLanguage::Python));
         assert!(!python.contains("evil") && !python.contains("\\"), "{text:?}: {python}");
-        let typescript = outside_of_typescript(&declarations(&[tool], Language::TypeScript));
+        let typescript = outside_of_typescript(&declarations(&[tool], DeclarationLanguage::TypeScript));
         assert!(!typescript.contains("evil") && !typescript.contains("\\"), "{text:?}: {typescript}");
     }
 }
@@ -272,7 +272,7 @@ fn a_hostile_schema_cannot_make_a_declaration_long() {
         json!(7),
     ] {
         let tool = tool("t", input).description("w".repeat(100_000));
-        for language in [Language::Python, Language::TypeScript] {
+        for language in [DeclarationLanguage::Python, DeclarationLanguage::TypeScript] {
             let text = declarations(std::slice::from_ref(&tool), language);
             assert!(text.len() < 200_000, "{}", text.len());
         }

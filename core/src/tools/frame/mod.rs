@@ -10,7 +10,7 @@ mod read;
 
 pub(super) use answer::{batch, error, tools, value};
 
-use super::Language;
+use super::DeclarationLanguage;
 use super::quote::quote;
 use serde_json::{Map, Value};
 
@@ -39,7 +39,7 @@ pub(super) enum Request {
     Call(CallFrame),
     Batch(Vec<CallFrame>),
     Search { query: String, limit: usize },
-    Describe { names: Vec<String>, language: Language },
+    Describe { names: Vec<String>, language: DeclarationLanguage },
 }
 
 /// One call of a tool, as the guest wrote it.
@@ -133,9 +133,9 @@ fn names(fields: &mut Fields) -> Result<Vec<String>, String> {
     list(fields, "names")?.into_iter().map(one).collect()
 }
 
-fn language(fields: &mut Fields) -> Result<Language, String> {
+fn language(fields: &mut Fields) -> Result<DeclarationLanguage, String> {
     let language = text(fields, "language")?;
-    Language::parse(&language).ok_or_else(|| format!("there is no `language` {}", quote(&language)))
+    DeclarationLanguage::parse(&language).ok_or_else(|| format!("there is no `language` {}", quote(&language)))
 }
 
 fn list(fields: &mut Fields, name: &str) -> Result<Vec<Value>, String> {

@@ -39,7 +39,7 @@ fn each_request_of_both_versions_is_read() {
     );
     assert_eq!(
         frame(r#"{"v":2,"id":1,"op":"describe","names":["a","b"],"language":"typescript"}"#).request,
-        Request::Describe { names: vec!["a".into(), "b".into()], language: Language::TypeScript }
+        Request::Describe { names: vec!["a".into(), "b".into()], language: DeclarationLanguage::TypeScript }
     );
 }
 

@@ -5,3 +5,6 @@ mod io;
 mod look;
 mod open;
 mod outside;
+mod placed;
+
+pub(super) use placed::Placed;

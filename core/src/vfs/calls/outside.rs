@@ -149,7 +149,7 @@ impl Vfs {
     }
 }
 
-fn unavailable(path: &GuestPath, errno: Errno) -> Error {
+pub(super) fn unavailable(path: &GuestPath, errno: Errno) -> Error {
     let reason = match errno {
         Errno::Noent => "it does not exist".to_owned(),
         Errno::Isdir => "it is a directory".to_owned(),

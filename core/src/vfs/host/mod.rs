@@ -12,6 +12,7 @@ mod charges;
 mod errors;
 mod file;
 mod folder;
+mod gather;
 mod inodes;
 mod listing;
 mod target;
@@ -21,6 +22,7 @@ pub(super) use at::{Name, look_up, open_dir, open_regular, read_fully_at, read_l
 pub(super) use charges::Charges;
 pub(super) use file::HostFile;
 pub(super) use folder::Folder;
+pub(crate) use gather::{FolderCaps, FolderProblem, read_folder};
 pub(super) use inodes::Inodes;
 pub(super) use listing::Listing;
 pub(super) use target::Target;

@@ -12,6 +12,7 @@ use crate::vfs::namespace::{At, MountId, Namespace, Place};
 use crate::vfs::tree::{Layer, NodeId, Tree, Weight};
 use crate::vfs::{Errno, MountPoint, Now, Quota, Source, Vfs};
 use cap_std::fs::Dir;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// A mount made again.
@@ -92,6 +93,8 @@ impl VfsState {
             now,
             born_ns: self.born_ns,
             visited: Vec::new(),
+            placed: BTreeMap::new(),
+            script: None,
         };
         vfs.open_again(self, &goes_on);
         Ok(vfs)

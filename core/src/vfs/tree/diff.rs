@@ -16,6 +16,7 @@ use super::directory::{Directory, Slot};
 use super::node::NodeId;
 use crate::outcome::FilesDiff;
 use crate::policy::GuestPath;
+use crate::vfs::Placed;
 use std::collections::{BTreeSet, btree_map};
 use std::ops::{Bound, ControlFlow};
 use std::sync::Arc;
@@ -33,22 +34,42 @@ pub(in crate::vfs) type Visit<'v> = dyn FnMut(Change, &str, Option<NodeId>) -> C
 
 /// Collects paths up to the bounds of [`FilesDiff`]: the first ones that are visited.
 #[derive(Default)]
-pub(in crate::vfs) struct Differences {
+pub(in crate::vfs) struct Differences<'p> {
     added: BTreeSet<String>,
     changed: BTreeSet<String>,
     removed: BTreeSet<String>,
     text_bytes: usize,
     truncated: bool,
+    /// Files of which somebody else tells how they differ.
+    beside: Option<&'p Placed>,
 }
 
-impl Differences {
+impl<'p> Differences<'p> {
+    /// Takes what differs beside these files.
+    pub(in crate::vfs) fn beside(placed: &'p Placed) -> Differences<'p> {
+        Differences { beside: Some(placed), ..Differences::default() }
+    }
+
     /// Collects what differs in the tree of one mount.
     pub(in crate::vfs) fn add_all(&mut self, mount: &GuestPath, tree: &Tree) {
         let prefix = mount.as_str().trim_end_matches('/');
         let _ = tree.visit_changes(&mut |change, path, _| self.add(change, prefix, path));
     }
 
+    /// Takes a change of one of the files that it is beside.
+    pub(in crate::vfs) fn add_path(&mut self, change: Change, path: &str) {
+        let _ = self.insert(change, path.to_owned());
+    }
+
     fn add(&mut self, change: Change, prefix: &str, path: &str) -> ControlFlow<()> {
+        let path = format!("{prefix}/{path}");
+        match self.beside {
+            Some(placed) if placed.contains_key(&path) => ControlFlow::Continue(()),
+            _ => self.insert(change, path),
+        }
+    }
+
+    fn insert(&mut self, change: Change, path: String) -> ControlFlow<()> {
         let paths = match change {
             Change::Added => &mut self.added,
             Change::Changed => &mut self.changed,
@@ -58,12 +79,12 @@ impl Differences {
             self.truncated = true;
             return ControlFlow::Continue(());
         }
-        let bytes = prefix.len() + 1 + path.len();
+        let bytes = path.len();
         if self.text_bytes + bytes > FilesDiff::MAX_TEXT_BYTES {
             self.truncated = true;
             return ControlFlow::Break(());
         }
-        if paths.insert(format!("{prefix}/{path}")) {
+        if paths.insert(path) {
             self.text_bytes += bytes;
         }
         ControlFlow::Continue(())

@@ -15,6 +15,7 @@ mod form;
 mod knit;
 mod lower;
 mod node;
+mod place;
 mod spare;
 mod start;
 mod weight;
