@@ -1,6 +1,7 @@
 //! Compares sandcell with what it could be compared with, both sides in one run, as ratios of
 //! medians. `--json` prints one object; figures are milliseconds or ratios.
 
+mod javascript;
 mod metering;
 mod preview1;
 mod process;
@@ -16,6 +17,7 @@ fn main() -> Result<(), Error> {
     figures.insert("kernel".into(), kernel().into());
     preview1::measure(&mut figures)?;
     metering::measure(&mut figures)?;
+    javascript::measure(&mut figures)?;
     process::measure(&mut figures)?;
     if json {
         println!("{}", Value::Object(figures));

@@ -45,6 +45,14 @@ pub(crate) enum Driver {
 }
 
 impl Driver {
+    /// Type and message of the error that a program ends in whose guest had no memory left to say so.
+    pub(crate) fn out_of_memory(self) -> (&'static str, &'static str) {
+        match self {
+            Driver::Own | Driver::Cpython { .. } => ("MemoryError", "there was not enough memory to report more"),
+            Driver::Exported => ("InternalError", "out of memory"),
+        }
+    }
+
     /// The request to forget what was imported from files below `folder`, where the driver does not do so
     /// by itself.
     pub(crate) fn forgets_modules(self, folder: &GuestPath) -> Option<Vec<u8>> {

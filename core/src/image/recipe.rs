@@ -72,6 +72,7 @@ const BUILTIN: &[Builtin] = &[
         "lib/modules.js",
         "lib/imports.js",
         "lib/tools.js",
+        "lib/tools_wire.js",
         "lib/locale.js",
         "lib/end.js"
     ),

@@ -136,6 +136,7 @@ fn report(vfs: &mut Vfs, limits: &Limits, stderr: impl FnOnce(&Limits) -> Captur
         fs_bytes: vfs.fs_bytes_used(),
         fuel_left: limits.value(LimitKey::Fuel),
         peak_memory_bytes: 0,
+        memory_refused: false,
     }
 }
 

@@ -4,8 +4,12 @@ use crate::limits::{LimitKey, Limits};
 use crate::outcome::{Outcome, Status, TrapReason};
 
 /// The most useful thing to say about an outcome; empty when there is nothing.
-pub(super) fn hint(outcome: &Outcome, limits: &Limits) -> String {
+///
+/// `memory_refused`: the guest asked for more memory than it may have. A program that failed afterwards most
+/// likely failed for that.
+pub(super) fn hint(outcome: &Outcome, limits: &Limits, memory_refused: bool) -> String {
     match &outcome.status {
+        Status::Raised { .. } if memory_refused => exceeded(LimitKey::MemoryBytes, limits.value(LimitKey::MemoryBytes)),
         Status::Exceeded { limit } => exceeded(*limit, limits.value(*limit)),
         Status::Trapped { reason } => trapped(*reason).to_owned(),
         Status::Suspended { calls, .. } => {

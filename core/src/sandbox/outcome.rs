@@ -24,7 +24,7 @@ pub(super) struct Remains {
 /// The outcome; `script` is the program itself, which is no file that the guest made.
 pub(super) fn outcome(remains: Remains, shared: &Shared, limits: &Limits) -> Outcome {
     let Remains { status, answer, report, diagnostics, compile, hint } = remains;
-    let Report { streams, files, fuel_left, peak_memory_bytes, fs_bytes } = report;
+    let Report { streams, files, fuel_left, peak_memory_bytes, fs_bytes, memory_refused } = report;
     let tool_calls = shared.record.as_ref().map(|record| record.lock().clone()).unwrap_or_default();
     let milliseconds = |duration: std::time::Duration| duration.as_secs_f64() * 1_000.0;
     let usage = Usage {
@@ -57,7 +57,7 @@ pub(super) fn outcome(remains: Remains, shared: &Shared, limits: &Limits) -> Out
         hint,
     };
     if outcome.hint.is_empty() {
-        outcome.hint = hint::hint(&outcome, limits);
+        outcome.hint = hint::hint(&outcome, limits, memory_refused);
     }
     outcome
 }

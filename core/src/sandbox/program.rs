@@ -290,8 +290,9 @@ impl Program {
                 path0: name.and(folder).map(GuestPath::as_str),
                 argv: has_argv.then(|| std::iter::once(name.unwrap_or("-c")).chain(args).collect()),
                 env: Some(&policy.env).filter(|env| fresh && !env.is_empty()),
+                // A guest that was restored may know of another limit.
                 result_bytes: Some(result_bytes)
-                    .filter(|bytes| fresh && *bytes != LimitKey::ResultBytes.default_value()),
+                    .filter(|bytes| tools != News::Known || (fresh && *bytes != LimitKey::ResultBytes.default_value())),
                 project: self.project.is_some() && driver == Driver::Exported,
                 tools: tools != News::Known,
                 globals: tools == News::Changed { globals: true },

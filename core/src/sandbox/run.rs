@@ -124,6 +124,7 @@ impl Sandbox {
             streams: Streams { stderr, ..Streams::default() },
             files: FilesDiff::default(),
             fs_bytes: vfs.fs_bytes_used(),
+            memory_refused: false,
             fuel_left: limits.value(LimitKey::Fuel),
             peak_memory_bytes: 0,
         };

@@ -3,7 +3,7 @@
 use super::outcome::Remains;
 use super::task::{Finished, Returned, Shared};
 use crate::error::{Error, Result};
-use crate::guest::{Answer, Broken, Live, Turn as Answered};
+use crate::guest::{Answer, Broken, Driver, Live, Turn as Answered};
 use crate::limits::{LimitKey, Limits};
 use crate::outcome::{Status, ToolErrorKind, TrapReason};
 use crate::store::{self, Halt, Host, Report, drive, serve};
@@ -80,7 +80,7 @@ pub(super) async fn run(mut live: Box<Live>, run: Run) -> Finished {
         broker.stop(given_up(&shared.interrupt));
     }
     let mut ended = match driven {
-        Ok(Ok(answered)) => answered_as(answered),
+        Ok(Ok(answered)) => answered_as(answered, live.driver()),
         Ok(Err(Broken::Answer(reason))) => Ended::over(Status::Trapped { reason: TrapReason::Other }, reason),
         Ok(Err(Broken::Failed(error))) => match store::classify(&error) {
             Ok(status) => Ended::by_status(status),
@@ -121,6 +121,7 @@ pub(super) async fn run(mut live: Box<Live>, run: Run) -> Finished {
 
 fn begin(live: &mut Live, stdin: Stdin, shared: &Shared) {
     let state = live.store().data_mut();
+    state.meter.begin_run();
     state.wasi.begin_run(stdin, Arc::clone(&shared.interrupt));
     if let Some(outlet) = &shared.outlet {
         state.wasi.follow(Arc::clone(outlet));
@@ -158,7 +159,7 @@ impl Ended {
 }
 
 /// How a turn ended to which the guest gave an answer.
-fn answered_as(answered: Answered) -> Ended {
+fn answered_as(answered: Answered, driver: Driver) -> Ended {
     let goes_on = |status, answer| Ended { status, answer, over: None };
     match answered {
         Answered::Answered(bytes) => match Answer::parse(&bytes) {
@@ -166,9 +167,9 @@ fn answered_as(answered: Answered) -> Ended {
             Err(reason) => Ended::over(Status::Trapped { reason: TrapReason::Other }, &reason),
         },
         Answered::Raised => {
-            let text = "there was not enough memory to report more".to_owned();
-            let raised = Status::Raised { r#type: "MemoryError".into(), message: text.clone(), traceback: text };
-            goes_on(raised, Answer::default())
+            let (r#type, message) = driver.out_of_memory();
+            let traceback = format!("{type}: {message}");
+            goes_on(Status::Raised { r#type: r#type.into(), message: message.into(), traceback }, Answer::default())
         }
         // The ABI of `turn`: the exit code, and whether the guest has quit.
         Answered::Status(status @ 0..=255) => goes_on(Status::Exited { code: status as u32 }, Answer::default()),

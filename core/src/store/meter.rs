@@ -36,6 +36,12 @@ impl Meter {
         self.memory.peak = self.memory.peak.max(self.memory.used);
     }
 
+    /// Forgets what was refused before this run.
+    pub(crate) fn begin_run(&mut self) {
+        self.memory.refused = None;
+        self.table.refused = None;
+    }
+
     /// The most memory held at once.
     pub(crate) fn peak_memory_bytes(&self) -> u64 {
         self.memory.peak

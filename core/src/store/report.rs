@@ -1,6 +1,7 @@
 //! What a run has printed, changed and used: at its end, or so far.
 
 use super::State;
+use crate::limits::LimitKey;
 use crate::outcome::FilesDiff;
 use crate::wasi::Streams;
 use wasmtime::{AsContextMut, Store, StoreContextMut};
@@ -13,6 +14,8 @@ pub(crate) struct Report {
     pub(crate) fuel_left: u64,
     pub(crate) peak_memory_bytes: u64,
     pub(crate) fs_bytes: u64,
+    /// The guest was refused memory that it asked for.
+    pub(crate) memory_refused: bool,
 }
 
 impl Report {
@@ -35,6 +38,7 @@ impl Report {
             files: state.wasi.vfs().changes_of_run(),
             peak_memory_bytes: state.meter.peak_memory_bytes(),
             fs_bytes: state.wasi.vfs().fs_bytes_used(),
+            memory_refused: matches!(state.meter.refusal(), Some((LimitKey::MemoryBytes, ..))),
         }
     }
 }

@@ -4,7 +4,7 @@ const DEPTH_MOST = 100; // readers of JSON commonly stop at 128
 // Whether JSON says exactly what `value` is. `budget.left` bounds how much is looked at.
 function hasJsonForm(value, depth, budget) {
   switch (typeof value) {
-    case "string": return value.isWellFormed();
+    case "string": return isWellFormed(value);
     case "boolean": return true;
     case "number": return value - value === 0 && !Object.is(value, -0);
     case "object": break;
@@ -12,9 +12,11 @@ function hasJsonForm(value, depth, budget) {
   }
   if (value === null) return true;
   if (depth <= 0) return false;
+  // Proxies and the like; and what the writer of JSON would ask for something else.
+  if (native.parts(value) || "toJSON" in value) return false;
   const prototype = getPrototypeOf(value);
   if (isArray(value)) {
-    if (prototype !== Array.prototype || ownKeys(value).length !== value.length + 1) return false;
+    if (prototype !== arrayPrototype || ownKeys(value).length !== value.length + 1) return false;
     budget.left -= value.length;
     if (budget.left < 0) return false;
     for (let at = 0; at < value.length; at++) {
@@ -23,13 +25,13 @@ function hasJsonForm(value, depth, budget) {
     }
     return true;
   }
-  if (prototype !== Object.prototype && prototype !== null) return false;
-  if (native.parts(value)) return false;
+  if (prototype !== objectPrototype && prototype !== null) return false;
   const keys = ownKeys(value);
   budget.left -= keys.length;
   if (budget.left < 0) return false;
-  for (const key of keys) {
-    if (typeof key !== "string" || !key.isWellFormed() || key === "toJSON") return false;
+  for (let at = 0; at < keys.length; at++) {
+    const key = keys[at];
+    if (typeof key !== "string" || !isWellFormed(key)) return false;
     const found = getOwnPropertyDescriptor(value, key);
     if (!found.enumerable || !("value" in found) || !hasJsonForm(found.value, depth - 1, budget)) return false;
   }
@@ -91,7 +93,8 @@ function sourceOf(file) {
 
 // [type, message, traceback]
 hooks.describe = (error, name, source) => {
-  [turnName, turnSource] = [name, source];
+  turnName = name;
+  turnSource = source;
   const type = typeOf(error);
   if (native.parts(error)?.[0] !== "Error" && !isInstance(error, Error) && !isInstance(error, DOMException)) {
     const text = typeof error === "string" ? error : inspect(error);

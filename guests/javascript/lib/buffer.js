@@ -114,4 +114,5 @@ for (const [name, size, getter, setter] of [
   define(Buffer.prototype, "read" + name, function (at = 0) { return view(this, at)[getter](at, little); });
   define(Buffer.prototype, "write" + name, function (value, at = 0) { view(this, at)[setter](at, value, little); return at + size; });
 }
+const bufferFrom = Buffer.from;
 global("Buffer", Buffer);

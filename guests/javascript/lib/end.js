@@ -1,11 +1,18 @@
-// What the shim calls around turns. A head's options: [name, result_bytes].
+// What the shim calls around turns. A head's options: [name, result_bytes, lines].
 global("global", globalThis);
 hooks.begin = options => {
-  if (isArray(options.argv)) processObject.argv = ["javascript", ...options.argv.slice(options.argv[0] === "-c" ? 1 : 0)];
-  if (isObject(options.env)) Object.assign(processObject.env, options.env);
-  if (isArray(options.globals)) for (const name of options.globals) if (!hasOwn(globalThis, name)) global(name, tools[name]);
-  if (typeof options.name === "string" && options.name.startsWith("/") && options.name !== mainFile) setMain(options.name);
-  return [options.name, options.result_bytes];
+  // Only what the head says itself counts, whatever a program has put into Object.prototype.
+  setPrototypeOf(options, null);
+  if (isArray(options.argv)) {
+    const argv = ["javascript"];
+    for (let at = options.argv[0] === "-c" ? 1 : 0; at < options.argv.length; at++) put(argv, options.argv[at]);
+    setProperty(processObject, "argv", argv); // and if it is frozen it stays
+  }
+  if (isObject(options.env) && isObject(processObject.env)) assignAll(processObject.env, options.env);
+  if (options.tools === true) forgetTools();
+  if (options.globals === true) bindTools();
+  if (typeof options.name === "string" && options.name[0] === "/" && options.name !== mainFile) setMain(options.name);
+  return [options.name, options.result_bytes, options.lines === true];
 };
 hooks.fresh = freshTime;
 hooks.finish = () => {

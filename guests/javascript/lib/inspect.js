@@ -17,6 +17,7 @@ function quote(text) {
 
 function keyText(key) {
   if (typeof key === "symbol") return `[${key.toString()}]`;
+  if (key === "__proto__") return "['__proto__']";
   return IDENTIFIER.test(key) ? key : quote(key);
 }
 

@@ -1,111 +1,163 @@
 // Functions of the host. Calls made before the program next waits travel together.
-class ToolError extends Error {
-  constructor(kind, message) { super(message); this.kind = kind; }
-  get name() { return "ToolError"; }
-}
-global("ToolError", ToolError);
-
-let lastId = 0;
-function ask(version, fields) {
-  const answer = native.callHost(stringify({ v: version, id: ++lastId, ...fields }));
-  if (answer === undefined) throw new ToolError("unknown_tool", "this sandbox has no tools");
-  const told = parse(answer);
-  if (!told.ok) throw new ToolError(told.error?.kind ?? "protocol", told.error?.message ?? "the host gave no reason");
-  return told;
-}
-
-// Bytes travel as {"$bytes": base64}.
-function toWire(value) {
-  if (ArrayBuffer.isView(value) || native.parts(value)?.[0] === "ArrayBuffer") return { $bytes: btoa(binary(bytesOf(value))) };
-  if (isArray(value)) return value.map(toWire);
-  if (typeof value === "bigint") {
-    if (value < -(2n ** 53n) || value > 2n ** 53n) throw new TypeError("A BigInt beyond 2^53 cannot be given to a tool");
-    return Number(value);
-  }
-  if (!isObject(value) || typeof value.toJSON === "function") return value;
-  if (typeof value === "function") throw new TypeError("A function cannot be given to a tool");
-  if (native.parts(value)?.[0] === "Map") value = Object.fromEntries(value);
-  if (native.parts(value)?.[0] === "Set") return [...value].map(toWire);
-  const made = {};
-  for (const [key, item] of Object.entries(value)) if (item !== undefined) made[key] = toWire(item);
-  return made;
-}
-function fromWire(value) {
-  if (!isObject(value)) return value;
-  if (isArray(value)) return value.map(fromWire);
-  const keys = Object.keys(value);
-  if (keys.length === 1 && keys[0] === "$bytes") return Buffer.from(value.$bytes, "base64");
-  for (const key of keys) value[key] = fromWire(value[key]);
-  return value;
-}
-
 let known;
-const listTools = () => (known ??= ask(1, { op: "list" }).tools);
-const isPlain = value => isObject(value) && !isArray(value) && [Object.prototype, null].includes(getPrototypeOf(value)) && typeof value !== "function";
+const listTools = () => (known ??= ask(1, '"op":"list"', "tools"));
+function describedTool(name) {
+  const list = listTools();
+  for (let at = 0; at < list.length; at++) if (list[at].name === name) return list[at];
+  return undefined;
+}
+const isPlain = value => isObject(value) && !isArray(value) && typeof value !== "function" && kindOf(value) === undefined
+  && (getPrototypeOf(value) === objectPrototype || getPrototypeOf(value) === null);
 
-// Arguments by name: one plain object is that, and others go by the order of the schema.
+// The names of a tool's arguments, those first that are required.
+function namesOf(name) {
+  const schema = describedTool(name)?.inputSchema, names = [];
+  const required = isArray(schema?.required) ? schema.required : [];
+  for (let at = 0; at < required.length; at++) put(names, required[at]);
+  const all = isObject(schema?.properties) ? keysOf(schema.properties) : [];
+  for (let at = 0; at < all.length; at++) if (!includes(names, all[at])) put(names, all[at]);
+  return { names, required: required.length, closed: schema?.additionalProperties === false };
+}
+
+// Whether one plain object holds the arguments by name, and is not itself the first of them.
+function isByName(name, object) {
+  const { names, required, closed } = namesOf(name), keys = keysOf(object);
+  if (names.length === 0) return true;
+  if (keys.length === 0) return required === 0;
+  for (let at = 0; at < keys.length; at++) if (includes(names, keys[at])) return true;
+  return !closed;
+}
+
 function argumentsOf(name, args) {
   if (args.length === 0) return {};
-  if (args.length === 1 && isPlain(args[0])) return args[0];
-  const schema = listTools().find(tool => tool.name === name)?.inputSchema ?? {};
-  const required = schema.required ?? [], names = [...required, ...Object.keys(schema.properties ?? {}).filter(key => !required.includes(key))];
-  if (args.length > names.length) throw new TypeError(`${name} takes ${names.length} argument${names.length === 1 ? "" : "s"} (${names.join(", ")}), and ${args.length} were given`);
+  if (args.length === 1 && isPlain(args[0]) && isByName(name, args[0])) return args[0];
+  const { names } = namesOf(name);
+  if (args.length > names.length) {
+    let list = "";
+    for (let at = 0; at < names.length; at++) list += (at ? ", " : "") + names[at];
+    throw new ToolError("invalid_arguments", describedTool(name) === undefined ? `there is no tool \`${name}\``
+      : `\`${name}\` takes ${names.length} argument${names.length === 1 ? "" : "s"} (${list}), and ${args.length} were given; name them in one object`);
+  }
   const made = {};
-  args.forEach((value, at) => { if (value !== undefined) made[names[at]] = value; });
+  for (let at = 0; at < args.length; at++) if (args[at] !== undefined) define(made, names[at], args[at], true);
   return made;
 }
 
+// What calls at once are sent in one frame at most, in number and in bytes.
+const BATCH_MOST = 1000, BATCH_BYTES_MOST = 512 << 10;
 let waiting = [];
-const BATCH_MOST = 1000;
 function callTool(name, args) {
+  const call = `"tool":${stringify(name)},"args":${argumentsToWire(args)}`;
   const { stack } = new Error();
   return new Promise((resolve, reject) => {
-    waiting.push({ call: { tool: name, args: toWire(args) }, stack, resolve, reject });
+    put(waiting, { call, stack, resolve, reject });
     native.waitForTools();
   });
 }
 // An error shows where the tool was called, not where its answer was read.
 const refuse = (one, error) => one.reject(define(error, "stack", one.stack));
-const settle = (one, told) => {
-  if (told.ok) one.resolve(fromWire(told.value));
-  else refuse(one, new ToolError(told.error?.kind ?? "protocol", told.error?.message ?? "the host gave no reason"));
-};
+
+function sendOne(one) {
+  try {
+    one.resolve(fromWire(ask(1, `"op":"call",${one.call}`, "value")));
+  } catch (error) {
+    refuse(one, error);
+  }
+}
+function sendMany(some) {
+  let calls = "";
+  for (let at = 0; at < some.length; at++) calls += (at ? ",{" : "{") + some[at].call + "}";
+  let results, failed;
+  try {
+    results = ask(2, `"op":"batch","calls":[${calls}]`, "results");
+  } catch (error) {
+    failed = error;
+  }
+  for (let at = 0; at < some.length; at++) {
+    const told = results?.[at];
+    if (failed !== undefined) refuse(some[at], new ToolError(failed.kind ?? "protocol", failed.message));
+    else if (told?.ok === true) some[at].resolve(fromWire(told.value));
+    else refuse(some[at], failureOf(told));
+  }
+}
+hooks.dropCalls = () => { waiting = []; };
 hooks.callTools = () => {
   const all = waiting;
   waiting = [];
-  for (let at = 0; at < all.length; at += BATCH_MOST) {
-    const some = all.slice(at, at + BATCH_MOST);
-    try {
-      if (some.length === 1) some[0].resolve(fromWire(ask(1, { op: "call", ...some[0].call }).value));
-      else ask(2, { op: "batch", calls: some.map(one => one.call) }).results.forEach((told, index) => settle(some[index], told));
-    } catch (error) {
-      for (const one of some) refuse(one, some.length === 1 ? error : new ToolError(error.kind, error.message));
+  for (let at = 0; at < all.length;) {
+    const some = [all[at]];
+    let bytes = all[at].call.length;
+    for (at++; at < all.length && some.length < BATCH_MOST && bytes + all[at].call.length <= BATCH_BYTES_MOST; at++) {
+      bytes += all[at].call.length + 3;
+      put(some, all[at]);
     }
+    if (some.length === 1) sendOne(some[0]);
+    else sendMany(some);
   }
   return all.length > 0;
 };
 
-const toolOf = name => Object.defineProperty((...args) => {
+const toolOf = name => defineProperty((...args) => {
   try {
     return callTool(name, argumentsOf(name, args));
   } catch (error) {
-    return Promise.reject(error);
+    return new Promise((_, reject) => reject(error));
   }
-}, "name", { value: name });
+}, "name", { __proto__: null, value: name });
+
+let made = Object.create(null);
+const toolNamed = name => (made[name] ??= toolOf(name));
+// The names, with none if there are no tools at all.
+function toolNames() {
+  const names = [];
+  try {
+    const list = listTools();
+    for (let at = 0; at < list.length; at++) put(names, list[at].name);
+  } catch {
+    // A sandbox without tools answers no list.
+  }
+  return names;
+}
+const listed = call => new Promise(resolve => resolve(call()));
 const toolMethods = {
-  call: (name, args = {}) => callTool(`${name}`, args),
-  list: async () => listTools(),
-  search: async (query, limit = 10) => ask(2, { op: "search", query: `${query}`, limit }).value,
-  describe: async (...names) => ask(2, { op: "describe", names: names.flat(), language: "typescript" }).value,
+  call: (name, args = {}) => { try { return callTool(`${name}`, args); } catch (error) { return new Promise((_, reject) => reject(error)); } },
+  list: () => listed(() => parse(stringify(toolNames().length ? listTools() : []))),
+  search: (query, limit = 10) => listed(() => ask(2, `"op":"search","query":${stringify(`${query}`)},"limit":${+limit || 10}`, "value")),
+  describe: (...names) => listed(() => ask(2, `"op":"describe","names":${stringify(names.flat())},"language":"typescript"`, "value")),
 };
-const toolCache = Object.create(null);
+define(toolMethods, inspectCustom, () => {
+  const names = toolNames();
+  return `tools { ${names.length ? names.join(", ") : "none"} }`;
+});
 const tools = new Proxy(toolMethods, {
   get: (target, name) => {
-    if (typeof name !== "string" || name === "then" || name === "toJSON") return undefined;
-    return hasOwn(target, name) ? target[name] : (toolCache[name] ??= toolOf(name));
+    if (typeof name !== "string") return target[name];
+    if (name === "then" || name === "toJSON") return undefined;
+    return hasOwn(target, name) ? target[name] : toolNamed(name);
   },
-  has: (target, name) => typeof name === "string" && listTools().some(tool => tool.name === name),
-  ownKeys: () => { try { return listTools().map(tool => tool.name); } catch { return []; } },
-  getOwnPropertyDescriptor: (target, name) => ({ value: tools[name], enumerable: true, configurable: true, writable: false }),
+  has: (target, name) => typeof name === "string" && includes(toolNames(), name),
+  ownKeys: () => toolNames(),
+  getOwnPropertyDescriptor: (target, name) =>
+    typeof name === "string" && includes(toolNames(), name) ? { __proto__: null, value: tools[name], enumerable: true, configurable: true, writable: false } : undefined,
 });
 global("tools", tools);
+
+// The tools that are plain globals now.
+let bound = [];
+const forgetTools = () => {
+  for (let at = 0; at < bound.length; at++) {
+    if (getOwnPropertyDescriptor(globalThis, bound[at])?.value === made[bound[at]]) delete globalThis[bound[at]];
+  }
+  known = undefined;
+  made = Object.create(null);
+  bound = [];
+};
+// What is there already stays as it is.
+const bindTools = () => {
+  const names = toolNames();
+  for (let at = 0; at < names.length; at++) {
+    if (hasOwn(globalThis, names[at]) || !isIdentifier(names[at])) continue;
+    global(names[at], toolNamed(names[at]));
+    put(bound, names[at]);
+  }
+};

@@ -304,6 +304,7 @@ class URL {
   }
   get origin() {
     const { protocol } = this.#url;
+    if (protocol === "blob:") return /^https?:/.test(this.pathname) ? URL.parse(this.pathname)?.origin ?? "null" : "null";
     return protocol in SPECIAL && protocol !== "file:" ? `${protocol}//${this.host}` : "null";
   }
   get protocol() { return this.#url.protocol; }

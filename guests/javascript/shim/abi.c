@@ -5,20 +5,30 @@
 
 #define EXPORT(name) __attribute__((export_name(name)))
 
-/* Requests that fit need no allocation, which also works in a guest that was stopped. */
+/* What fits needs no allocation. It is one place, and a request keeps it while its program runs: answers of
+ * tools that come meanwhile go elsewhere. */
 static char small[4096];
+static bool small_taken;
+/* Requests of one byte are signals. They must also work in a guest that was stopped anywhere in its code. */
+static char single[2];
 
-/* The request's memory; the shim adds a NUL, and frees it. */
+/* Memory for a request or for an answer of the host; the shim adds a NUL to requests, and frees both. */
 EXPORT("host_alloc") void *host_alloc(uint32_t len)
 {
-    if (len < sizeof small)
+    if (len < sizeof single)
+        return single;
+    if (len < sizeof small && !small_taken) {
+        small_taken = true;
         return small;
+    }
     return len < UINT32_MAX ? heap_alloc((size_t)len + 1) : NULL;
 }
 
 void abi_release(void *allocated)
 {
-    if (allocated != small)
+    if (allocated == small)
+        small_taken = false;
+    else if (allocated != single)
         heap_free(allocated);
 }
 

@@ -8,7 +8,7 @@
 /* What an answer has besides its parts. */
 #define FRAME_BYTES 200
 
-size_t answer_bytes = 1 << 20;
+size_t answer_bytes = ANSWER_BYTES;
 static Text answer;
 
 static void put_string(JSValueConst value, size_t most)
@@ -36,6 +36,49 @@ static void put_out_of_memory(void)
     text_puts(&answer, "{\"raised\":{\"type\":\"InternalError\",\"message\":\"out of memory\","
                        "\"traceback\":\"InternalError: out of memory\"}}");
     output_write(2, TEXT, sizeof TEXT - 1);
+}
+
+/* A property as text; NULL if there is none, or if reading it fails. */
+static const char *text_of(JSValueConst value, const char *name)
+{
+    JSValue property = JS_GetPropertyStr(context, value, name);
+    const char *text = JS_IsString(property) ? JS_ToCString(context, property) : NULL;
+    JS_FreeValue(context, property);
+    if (!text)
+        JS_FreeValue(context, JS_GetException(context));
+    return text;
+}
+
+/* Without the library, which a program can break by what it does to the prototypes of the language. */
+static void put_plainly(JSValueConst error, size_t most)
+{
+    const char *type = JS_IsObject(error) ? text_of(error, "name") : NULL;
+    const char *message = JS_IsObject(error) ? text_of(error, "message") : JS_IsSymbol(error) ? NULL : JS_ToCString(context, error);
+    const char *stack = JS_IsObject(error) ? text_of(error, "stack") : NULL;
+    JS_FreeValue(context, JS_GetException(context));
+    Text traceback = {0};
+    text_puts(&traceback, type ? type : "Error");
+    text_puts(&traceback, ": ");
+    text_puts(&traceback, message ? message : "what was thrown cannot be described");
+    text_puts(&traceback, stack && *stack ? "\n" : "");
+    text_puts(&traceback, stack ? stack : "");
+    while (traceback.len > 0 && traceback.at[traceback.len - 1] == '\n')
+        traceback.len--;
+    const char *whole = traceback.failed ? "" : traceback.at;
+    size_t len = traceback.failed ? 0 : text_well_formed(traceback.at, traceback.len);
+    text_json(&answer, type ? type : "Error", type ? strlen(type) : 5, most);
+    text_puts(&answer, ",\"message\":");
+    text_json(&answer, message ? message : "", message ? strlen(message) : 0, most);
+    text_puts(&answer, ",\"traceback\":");
+    text_json(&answer, whole, len, most);
+    text_puts(&answer, "}}");
+    output_write(2, "Uncaught ", 9);
+    output_write(2, whole, len < TEXT_MOST ? len : TEXT_MOST);
+    output_write(2, "\n", 1);
+    text_free(&traceback);
+    JS_FreeCString(context, type);
+    JS_FreeCString(context, message);
+    JS_FreeCString(context, stack);
 }
 
 static JSValue describe(JSValueConst error, const Program *program)
@@ -70,14 +113,7 @@ static void put_raised(JSValueConst error, const Program *program)
     text_puts(&answer, "{\"raised\":{\"type\":");
     if (JS_IsException(described)) {
         JS_FreeValue(context, JS_GetException(context));
-        static const char SHORT[] = "the error could not be described";
-        text_puts(&answer, "\"Error\",\"message\":\"");
-        text_puts(&answer, SHORT);
-        text_puts(&answer, "\",\"traceback\":\"");
-        text_puts(&answer, SHORT);
-        text_puts(&answer, "\"}}");
-        output_write(2, SHORT, sizeof SHORT - 1);
-        output_write(2, "\n", 1);
+        put_plainly(error, most);
         return;
     }
     static const char *const KEYS[] = { "", ",\"message\":", ",\"traceback\":" };

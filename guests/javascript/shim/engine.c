@@ -7,6 +7,18 @@ void engine_seed(JSContext *ctx, uint64_t seed)
     ctx->random_state = seed ? seed : 1;
 }
 
+/* Jobs of promises that have not run will not. */
+void engine_drop_jobs(JSRuntime *rt)
+{
+    while (!list_empty(&rt->job_list)) {
+        JSJobEntry *job = list_entry(rt->job_list.next, JSJobEntry, link);
+        list_del(&job->link);
+        for (int i = 0; i < job->argc; i++)
+            JS_FreeValueRT(rt, job->argv[i]);
+        js_free_rt(rt, job);
+    }
+}
+
 static JSValue list_of(JSContext *ctx, const char *kind, JSValue first, JSValue second)
 {
     JSValue list = JS_NewArray(ctx);
@@ -16,9 +28,10 @@ static JSValue list_of(JSContext *ctx, const char *kind, JSValue first, JSValue 
         JS_FreeValue(ctx, second);
         return JS_EXCEPTION;
     }
-    JS_SetPropertyUint32(ctx, list, 0, JS_NewString(ctx, kind));
-    JS_SetPropertyUint32(ctx, list, 1, first);
-    JS_SetPropertyUint32(ctx, list, 2, second);
+    /* Defined and not set: a program may have put setters into Array.prototype. */
+    JS_DefinePropertyValueUint32(ctx, list, 0, JS_NewString(ctx, kind), JS_PROP_C_W_E);
+    JS_DefinePropertyValueUint32(ctx, list, 1, first, JS_PROP_C_W_E);
+    JS_DefinePropertyValueUint32(ctx, list, 2, second, JS_PROP_C_W_E);
     return list;
 }
 

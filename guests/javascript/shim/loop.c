@@ -145,8 +145,13 @@ void loop_begin(void)
     exit_code = 0;
 }
 
+/* Nothing of a program that has failed goes on in a later turn: no timer, no job, no call of a tool. */
 void loop_clear(void)
 {
+    engine_drop_jobs(runtime);
+    if (tools_waiting)
+        JS_FreeValue(context, hook("dropCalls", 0, NULL));
+    tools_waiting = false;
     for (Timer *timer; (timer = timers_next());)
         timers_remove(timer);
     while (rejections) {

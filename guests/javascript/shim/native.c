@@ -185,12 +185,16 @@ static JSValue call_host(JSContext *ctx, JSValueConst this_val, int argc, JSValu
     uint8_t *answer = NULL;
     size_t answer_len = 0;
     output_flush();
+    bool refused_before = memory_refused;
+    memory_refused = false;
     int32_t status = host_call(request, len, &answer, &answer_len);
+    bool refused = memory_refused;
+    memory_refused |= refused_before;
     JS_FreeCString(ctx, request);
     if (status == -1)
         return JS_UNDEFINED;
     if (status != 0 || !answer)
-        return JS_ThrowInternalError(ctx, "the host could not answer");
+        return refused ? JS_ThrowOutOfMemory(ctx) : JS_ThrowInternalError(ctx, "the host could not answer");
     JSValue text = JS_NewStringLen(ctx, (char *)answer, answer_len);
     abi_release(answer);
     return text;

@@ -10,6 +10,8 @@ typedef struct {
     char bytes[8192];
 } Stream;
 static Stream streams[2];
+/* Somebody follows the run: what is printed goes out line by line. */
+bool output_by_lines;
 
 static void write_all(int fd, const char *bytes, size_t len)
 {
@@ -42,6 +44,8 @@ void output_write(int fd, const char *bytes, size_t len)
     }
     memcpy(stream->bytes + stream->len, bytes, len);
     stream->len += len;
+    if (output_by_lines && memchr(bytes, '\n', len))
+        flush(fd);
 }
 
 void output_flush(void)

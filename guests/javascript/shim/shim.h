@@ -17,6 +17,7 @@ extern JSValue hooks;
 
 /* engine.c: what quickjs.h does not offer. */
 void engine_seed(JSContext *ctx, uint64_t seed);
+void engine_drop_jobs(JSRuntime *rt);
 JSValue engine_parts(JSContext *ctx, JSValueConst value);
 
 /* text.c: bytes that grow. */
@@ -34,6 +35,7 @@ void text_free(Text *text);
 /* output.c: the streams. */
 void output_write(int fd, const char *bytes, size_t len);
 void output_flush(void);
+extern bool output_by_lines;
 
 /* timers.c */
 typedef struct Timer {
@@ -106,6 +108,8 @@ Ran program_raised(JSValue error);
 bool program_is_syntax_error(JSValueConst error);
 
 /* answer.c */
+#define ANSWER_BYTES (1 << 20) /* unless a head says otherwise */
+#define ANSWER_BYTES_LEAST 256
 extern size_t answer_bytes;
 void answer_begin(void);
 void answer_put(Ran ran, const Program *program);

@@ -52,7 +52,7 @@ JSValue hook(const char *name, int argc, JSValueConst *argv)
     return result;
 }
 
-/* What a head says beside its flags: the library takes it, and tells the name and `result_bytes`. */
+/* What a head says beside its flags: the library takes it, and tells the name, `result_bytes` and `lines`. */
 static bool read_head(const char *json, size_t len, char *name, size_t name_cap, bool *named)
 {
     JSValue options = JS_ParseJSON(context, json, len, "<request>");
@@ -61,9 +61,11 @@ static bool read_head(const char *json, size_t len, char *name, size_t name_cap,
     if (JS_IsException(known))
         return false;
     JSValue name_value = JS_GetPropertyUint32(context, known, 0), bytes = JS_GetPropertyUint32(context, known, 1);
+    JSValue lines = JS_GetPropertyUint32(context, known, 2);
+    output_by_lines = JS_IsBool(lines) && JS_VALUE_GET_BOOL(lines);
     double most;
-    if (JS_IsNumber(bytes) && !JS_ToFloat64(context, &most, bytes) && most >= 1024)
-        answer_bytes = (size_t)most;
+    if (JS_IsNumber(bytes) && !JS_ToFloat64(context, &most, bytes) && most >= 0)
+        answer_bytes = most < ANSWER_BYTES_LEAST ? ANSWER_BYTES_LEAST : (size_t)most;
     const char *text = JS_IsString(name_value) ? JS_ToCString(context, name_value) : NULL;
     if (text) {
         snprintf(name, name_cap, "%s", text);
@@ -78,6 +80,7 @@ static bool read_head(const char *json, size_t len, char *name, size_t name_cap,
 
 static void fresh(void)
 {
+    answer_bytes = ANSWER_BYTES;
     native_seed(context);
     JS_FreeValue(context, hook("fresh", 0, NULL));
 }
@@ -98,6 +101,8 @@ uint8_t *turn_answer(char *request, size_t len)
     char *end = memchr(request, '\n', len), *head = request;
     char name[4200] = "";
     bool named = false, good = end != NULL;
+    output_by_lines = false;
+    memory_refused = false;
     if (good && (*head == 'f' || *head == 'F')) {
         fresh();
         head++;
@@ -107,7 +112,6 @@ uint8_t *turn_answer(char *request, size_t len)
         good = read_head(head, (size_t)(end - head), name, sizeof name, &named);
     }
     loop_begin();
-    memory_refused = false;
     Program program = { name, "", 0 };
     Ran ran;
     if (good) {
