@@ -93,7 +93,7 @@ impl Workspace {
     }
 
     /// Runs one program of this image; what it defines is there for its next one.
-    #[pyo3(signature = (image, code = None, *, files = None, entry = None, args = None, name = None, stdin = None))]
+    #[pyo3(signature = (image, code = None, *, files = None, entry = None, args = None, name = None, stdin = None, flags = None))]
     #[allow(clippy::too_many_arguments, reason = "keyword arguments of Python")]
     fn run(
         &self,
@@ -105,12 +105,13 @@ impl Workspace {
         args: Option<&Bound<'_, PyAny>>,
         name: Option<String>,
         stdin: Option<&Bound<'_, PyAny>>,
+        flags: Option<&Bound<'_, PyAny>>,
     ) -> Result<Outcome> {
-        self.session(py, Some(image))?.get().run(py, code, files, entry, args, name, stdin)
+        self.session(py, Some(image))?.get().run(py, code, files, entry, args, name, stdin, flags)
     }
 
     /// The same while the event loop goes on.
-    #[pyo3(signature = (image, code = None, *, files = None, entry = None, args = None, name = None, stdin = None))]
+    #[pyo3(signature = (image, code = None, *, files = None, entry = None, args = None, name = None, stdin = None, flags = None))]
     #[allow(clippy::too_many_arguments, reason = "keyword arguments of Python")]
     fn run_async<'py>(
         &self,
@@ -122,9 +123,10 @@ impl Workspace {
         args: Option<&Bound<'py, PyAny>>,
         name: Option<String>,
         stdin: Option<&Bound<'py, PyAny>>,
+        flags: Option<&Bound<'py, PyAny>>,
     ) -> Result<Bound<'py, PyAny>> {
         let session = self.session(py, Some(image))?.into_bound(py);
-        Sandbox::run_async(&session, code, files, entry, args, name, stdin)
+        Sandbox::run_async(&session, code, files, entry, args, name, stdin, flags)
     }
 
     /// Another workspace that starts with the files of this one, and has none of its sandboxes.

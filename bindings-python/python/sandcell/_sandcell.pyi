@@ -417,6 +417,7 @@ class Workspace:
         args: Iterable[str] | None = None,
         name: str | None = None,
         stdin: Any = None,
+        flags: Iterable[str] | None = None,
     ) -> Outcome: ...
     def run_async(
         self,
@@ -428,6 +429,7 @@ class Workspace:
         args: Iterable[str] | None = None,
         name: str | None = None,
         stdin: Any = None,
+        flags: Iterable[str] | None = None,
     ) -> Coroutine[Any, Any, Outcome]: ...
     def fork(self) -> Workspace: ...
     @property

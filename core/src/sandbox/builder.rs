@@ -53,18 +53,7 @@ impl SandboxBuilder {
     fn from_origin(origin: Origin, policy: Policy, limits: Limits, toolbox: Option<Arc<Toolbox>>) -> SandboxBuilder {
         let (reseed, guest_turns, tools, gate, workspace) = (false, false, Vec::new(), None, None);
         let compile_limits = Limits::for_compiling();
-        SandboxBuilder {
-            origin,
-            policy,
-            limits,
-            compile_limits,
-            reseed,
-            guest_turns,
-            tools,
-            gate,
-            toolbox,
-            workspace,
-        }
+        SandboxBuilder { origin, policy, limits, compile_limits, reseed, guest_turns, tools, gate, toolbox, workspace }
     }
 
     /// A member of a workspace.
