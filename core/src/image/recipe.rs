@@ -79,7 +79,7 @@ const BUILTIN: &[Builtin] = &[
     builtin!("clang"),
     builtin!(
         "lua",
-        "shim/abi.c",
+        "shim/abi.c" of "javascript",
         "shim/answer.c",
         "shim/heap.c" of "javascript",
         "shim/native.c",
