@@ -4,7 +4,7 @@ use super::instrument::{self, NotImageable};
 use super::manifest::{self, FILES, KIND, LICENCES, MANIFEST, MEMORY, Manifest, ManifestFolder, STATE};
 use super::recipe::{DriverKind, Parsed};
 use super::warm_up::{Surroundings, WarmUp};
-use super::{Image, Progress, Recipe, Stage, files, licences, load};
+use super::{Image, Progress, Recipe, Stage, derive, files, licences, load};
 use crate::engine::{Cache, Code, Digest, Engine, Sealed, Start, write_private, write_private_sparse};
 use crate::error::{Error, Result};
 use crate::guest::{Abi, Driver, Guest, Live, Reactor};
@@ -58,7 +58,8 @@ fn build_anew(
     report: &mut Reporter<'_>,
 ) -> Result<Digest> {
     let parsed = &recipe.parsed;
-    let wasm = read_verified(recipe, unpacked, &parsed.module.from, parsed.module.sha256, report)?;
+    let Some(module) = &parsed.module else { return derive::go_on(engine, recipe, digest, unpacked, report) };
+    let wasm = read_verified(recipe, unpacked, &module.from, module.sha256, report)?;
     if parsed.driver == DriverKind::Command {
         return build_command(engine, cache, recipe, digest, (&wasm, unpacked), report);
     }
