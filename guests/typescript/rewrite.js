@@ -17,6 +17,7 @@ class Rewriter {
 
   // The rewritten source; undefined if there is nothing to rewrite.
   run() {
+    dropUnusedImports(this.#file, this.#edits);
     this.#statements(this.#file.statements, this.#file);
     return this.#edits.none ? undefined : this.#edits.applied();
   }

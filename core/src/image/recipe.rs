@@ -78,7 +78,7 @@ const BUILTIN: &[Builtin] = &[
         "lib/locale.js",
         "lib/end.js"
     ),
-    builtin!("typescript", "start.js", "parser.js", "edits.js", "rewrite.js", "translate.js"),
+    builtin!("typescript", "start.js", "parser.js", "edits.js", "imports.js", "rewrite.js", "translate.js"),
     builtin!("clang"),
     builtin!(
         "lua",
