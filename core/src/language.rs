@@ -95,7 +95,7 @@ macro_rules! languages {
 languages! {
     /// CPython 3.15 with numpy, pandas and more.
     python = Python, "Python", ["py"], "python", Turn;
-    /// QuickJS-ng: ES2023 with modules.
+    /// QuickJS-ng: ECMAScript 2025 with modules.
     javascript = JavaScript, "JavaScript", ["js", "mjs"], "javascript", Turn;
     /// TypeScript, whose types are not checked.
     typescript = TypeScript, "TypeScript", ["ts", "mts"], "typescript", Turn;
