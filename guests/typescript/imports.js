@@ -1,4 +1,4 @@
-// Imports of what is only used as a type go, as TypeScript itself lets them go. A statement that loses all its names
+// Imports of what is only used as a type go, as TypeScript itself lets them go, and so do exports of types. A statement that loses all its names
 // goes with them; `import "./file"` stays.
 function valuesOf(file) {
   const values = new Set();
@@ -41,10 +41,30 @@ function dropUnusedImports(file, edits) {
       continue;
     }
     if (name && !keepsName) edits.blank(name.getStart(file), bindings.getStart(file));
-    for (const [at, element] of (elements ?? []).entries()) {
-      if (used.includes(element)) continue;
-      const end = at + 1 < elements.length ? elements[at + 1].getStart(file) : elements.hasTrailingComma ? elements.end : element.end;
-      edits.blank(element.getStart(file), end);
-    }
+    if (elements) blankOthers(elements, element => used.includes(element), file, edits);
+  }
+}
+
+function blankOthers(elements, isKept, file, edits) {
+  for (const [at, element] of elements.entries()) {
+    if (isKept(element)) continue;
+    const end = at + 1 < elements.length ? elements[at + 1].getStart(file) : elements.hasTrailingComma ? elements.end : element.end;
+    edits.blank(element.getStart(file), end);
+  }
+}
+
+// `export { A }` of an interface or a type that is declared in the file, and of nothing else of that name.
+function dropExportsOfTypes(file, edits) {
+  const lists = file.statements.filter(({ kind, isTypeOnly, moduleSpecifier, exportClause }) => kind === Kind.ExportDeclaration && !isTypeOnly && !moduleSpecifier && exportClause);
+  if (lists.length === 0) return;
+  const isType = ({ kind }) => kind === Kind.InterfaceDeclaration || kind === Kind.TypeAliasDeclaration;
+  const named = which => file.statements.filter(({ name }) => name).filter(which).map(({ name }) => textOf(name));
+  const values = new Set(named(statement => !isType(statement)));
+  for (const { kind, declarationList } of file.statements) {
+    if (kind === Kind.VariableStatement) for (const { name } of declarationList.declarations) values.add(textOf(name));
+  }
+  const types = new Set(named(isType).filter(name => !values.has(name)));
+  for (const { exportClause: { elements } } of lists) {
+    blankOthers(elements, ({ name, propertyName }) => !types.has(textOf(propertyName ?? name)), file, edits);
   }
 }

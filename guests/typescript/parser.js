@@ -5,6 +5,7 @@ const ts = {
 };
 const Kind = SyntaxKind;
 const OPTIONS = { languageVersion: ScriptTarget.ESNext, impliedNodeFormat: ModuleKind.ESNext, jsDocParsingMode: JSDocParsingMode.ParseNone };
+const isJsx = source => createSourceFile("program.tsx", source, OPTIONS, false, ScriptKind.TSX).parseDiagnostics.length === 0;
 const parse = source => createSourceFile("program.ts", source, OPTIONS, false, ScriptKind.TS);
 
 // What nodes have in TypeScript's services, which are left out: as little of it as ts-blank-space asks for.

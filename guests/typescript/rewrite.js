@@ -1,6 +1,6 @@
 // TypeScript that is more than types: enums, namespaces, parameter properties, `import =`, `export =`, and the assertions
 // that cannot be blanked where they stand. They become JavaScript on the same lines; what is left is only types.
-const HAS_MORE = /\b(?:enum|namespace|module|constructor|require|export|import|as|satisfies)\b|<|@/;
+const HAS_MORE = /\b(?:enum|namespace|module|class|require|export|import|as|satisfies|using)\b|<|@/;
 
 class Rewriter {
   #source;
@@ -18,6 +18,7 @@ class Rewriter {
   // The rewritten source; undefined if there is nothing to rewrite.
   run() {
     dropUnusedImports(this.#file, this.#edits);
+    dropExportsOfTypes(this.#file, this.#edits);
     this.#statements(this.#file.statements, this.#file);
     return this.#edits.none ? undefined : this.#edits.applied();
   }
@@ -59,6 +60,9 @@ class Rewriter {
           this.#edits.insert(this.#start(node), "(");
           this.#edits.insert(node.expression.end, ")");
         }
+        break;
+      case Kind.VariableDeclarationList:
+        if ((node.flags & NodeFlags.BlockScoped) >= NodeFlags.Using) throw new Refusal("`using` is not supported", this.#start(node));
         break;
       case Kind.BinaryExpression:
         this.#mixed(node, node.left, node.left.right);
@@ -181,9 +185,26 @@ class Rewriter {
     this.#edits.replace(start, node.end, `${exported ? "export " : ""}const ${this.#text(node.name)} = ${from};`);
   }
 
-  // Parameters with a modifier are properties too, set before the rest of the constructor, or after `super(...)`.
   #class(node) {
-    for (const member of node.members) {
+    node.members.forEach((member, at) => {
+      const accessor = member.modifiers?.find(({ kind }) => kind === Kind.AccessorKeyword);
+      if (accessor) throw new Refusal("`accessor` is not supported", this.#start(accessor));
+      this.#separate(node.members[at - 1], member);
+    });
+    this.#parameterProperties(node.members);
+  }
+
+  // Without its modifiers a generator would be a product with the field before it.
+  #separate(before, member) {
+    if (before?.kind !== Kind.PropertyDeclaration || !member.asteriskToken || !member.modifiers) return;
+    const [first] = member.modifiers;
+    if (first.kind === Kind.AsyncKeyword || first.kind === Kind.StaticKeyword || this.#source[before.end - 1] === ";") return;
+    this.#edits.replace(this.#start(first), first.end, ";");
+  }
+
+  // Parameters with a modifier are properties too, set before the rest of the constructor, or after `super(...)`.
+  #parameterProperties(members) {
+    for (const member of members) {
       if (member.kind !== Kind.Constructor || !member.body) continue;
       const names = [];
       for (const parameter of member.parameters) {

@@ -2,9 +2,10 @@
 // [message, line, column], both counted from 1.
 const FORMS = new Map([[Kind.EnumDeclaration, "this enum"], [Kind.ModuleDeclaration, "this namespace"], [Kind.ImportEqualsDeclaration, "this import"]]);
 
-function checked(source, at = 0) {
+function checked(source) {
   const file = parse(source);
   const [problem] = file.parseDiagnostics;
+  if (problem && isJsx(source)) throw new Refusal("JSX is not supported", problem.start);
   if (problem) throw new Refusal(firstOf(problem.messageText), problem.start);
   return file;
 }
