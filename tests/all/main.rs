@@ -20,6 +20,7 @@ mod killed;
 mod leaks;
 mod limits;
 mod mcp;
+mod parity;
 mod python;
 mod sessions;
 mod signals;

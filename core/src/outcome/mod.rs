@@ -1,6 +1,7 @@
 //! How one run ended, what it printed and what it cost.
 
 mod event;
+mod kinds;
 mod tools;
 
 pub use event::{Event, FileChange, Stream};
