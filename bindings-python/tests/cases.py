@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -21,11 +22,12 @@ ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "tests" / "conformance"
 FIELDS = {
     "name", "image", "code", "before", "named", "args", "stdin", "limits", "policy", "folder", "expect",
-    "tools", "gate", "cancel_after_ms", "resume", "project", "entry", "flags", "steps",
+    "tools", "gate", "cancel_after_ms", "resume", "project", "entry", "flags", "steps", "imported", "saved",
+    "after_ms", "bites",
 }  # fmt: skip
 STEP_FIELDS = {"results", "expect", "token", "after_ms"}
 EXPECTATIONS = {
-    "status", "raised", "result", "artifacts", "error", "error_contains", "stdout", "stdout_contains",
+    "status", "raised", "result", "result_truncated", "artifacts", "error", "error_contains", "stdout", "stdout_contains",
     "stdout_truncated", "stderr", "stderr_contains", "output_lacks", "peak_memory_bytes_at_most", "output_bytes",
     "fuel_at_most", "denials", "files", "file_contents", "folder", "hint_contains", "suspended", "tool_calls",
     "details_contain", "events", "diagnostics",
@@ -47,6 +49,8 @@ def check_shape(case: dict[str, Any]) -> None:
     """Refuses what no runner would look at."""
     _known(case, case, FIELDS)
     _check_expect(case, case["expect"])
+    if (limit := case.get("bites")) is not None and limit not in case.get("limits", {}):
+        raise ValueError(f"{case['name']}: it cannot show that `{limit}` bites, which it does not set")
     for step in case.get("resume", []):
         _known(case, step, STEP_FIELDS)
         _check_expect(case, step["expect"])
@@ -92,18 +96,34 @@ def run(case: dict[str, Any], folder: Path, uncached: sandcell.Engine) -> list[s
     return findings
 
 
+def run_without_its_limit(case: dict[str, Any], folder: Path, uncached: sandcell.Engine) -> list[str]:
+    """Runs a case that shows a limit to bite without that limit: something must not be as expected then."""
+    limits = {name: value for name, value in case["limits"].items() if name != case["bites"]}
+    # What only the limit would have ended ends by being cancelled.
+    return run({"cancel_after_ms": 1500, **case, "limits": limits}, folder, uncached)
+
+
 def _sandbox(case: dict[str, Any], folder: Path, uncached: sandcell.Engine) -> sandcell.Sandbox:
     policy = sandcell.Policy.from_json(json.dumps(case.get("policy") or {}).replace("$FOLDER", str(folder)))
     limits = sandcell.Limits(**case.get("limits", {}))
-    image = _image(case["image"], limits, uncached)
+    image = _imported(case["image"], limits) if case.get("imported") else _image(case["image"], limits, uncached)
     tools = [case_tools.tool_of(each) for each in case.get("tools", [])]
     gate = case_tools.gate_of(case["gate"]) if case.get("gate") else None
     if "steps" in case:
         workspace, members = _after_steps(case, policy, limits, uncached)
         return members.get(case["image"]) or workspace.sandbox(image, tools=tools, gate=gate)
     box = sandcell.Sandbox(image, policy=policy, limits=limits, tools=tools, gate=gate)
-    for code in case.get("before", []):
-        box.run(code)
+    try:
+        for code in case.get("before", []):
+            box.run(code)
+        if case.get("saved"):
+            with box:
+                data = box.snapshot().to_bytes()
+            snapshot = sandcell.Snapshot.from_bytes(data, image=image, limits=limits)
+            box = snapshot.fork(policy=policy, tools=tools, gate=gate)
+    except BaseException:
+        box.close()
+        raise
     return box
 
 
@@ -126,6 +146,7 @@ def _play(case: dict[str, Any], box: sandcell.Sandbox) -> list[str]:
     program |= {"files": case.get("project"), "entry": case.get("entry"), "flags": case.get("flags", [])}
     follows = "events" in case["expect"]
     begin = box.follow_to_end if follows else box.run_to_end
+    time.sleep(case.get("after_ms", 0) / 1000)
     with _cancelling(box, case.get("cancel_after_ms")):
         findings, waiting = _judge(case["expect"], box, lambda: begin(case.get("code"), **program), None)
     for number, step in enumerate(case.get("resume", [])):
@@ -230,6 +251,15 @@ def _finding(found: dict[str, Any]) -> str:
     return ": ".join(word for word in (found["severity"], place, found["message"]) if word)
 
 
+def _imported(name: str, limits: sandcell.Limits) -> sandcell.Image:
+    """The image, out of an archive of it, in a cache of its own."""
+    with tempfile.TemporaryDirectory() as place:
+        archive = Path(place) / "archive"
+        digest = sandcell.Image.export(name, archive)
+        engine = sandcell.Engine(cache=Path(place) / "cache")
+        return sandcell.Image.import_archive(archive, sha256=digest, limits=limits, engine=engine)
+
+
 def check_error(expect: dict[str, Any], error: sandcell.LibraryError) -> list[str]:
     """Compares an error of the library with what is expected."""
     findings = [f"{part!r} is not in {error}" for part in expect.get("error_contains", []) if part not in str(error)]
@@ -261,6 +291,8 @@ def check(expect: dict[str, Any], outcome: sandcell.Outcome) -> list[str]:
         _compare(findings, "result", expect["result"], outcome.result)
     if "artifacts" in expect:
         _compare(findings, "artifacts", expect["artifacts"], [artifact.mime for artifact in outcome.artifacts])
+    if "result_truncated" in expect:
+        _compare(findings, "result_truncated", expect["result_truncated"], outcome.result_truncated)
     if "stdout_truncated" in expect:
         _compare(findings, "stdout_truncated", expect["stdout_truncated"], outcome.stdout_truncated)
     if "output_bytes" in expect:

@@ -28,6 +28,19 @@ def test_the_case_holds(case: dict[str, Any], tmp_path: Path, uncached: sandcell
         pytest.fail(f"{case['name']} passes: take it off skips.json")
 
 
+BITING = [case for case in CASES if "bites" in case]
+
+
+@pytest.mark.parametrize("case", BITING, ids=[case["name"] for case in BITING])
+def test_the_limit_is_what_bites(case: dict[str, Any], tmp_path: Path, uncached: sandcell.Engine) -> None:
+    assert cases.run_without_its_limit(case, tmp_path, uncached), f"nothing changes without `{case['bites']}`"
+
+
+def test_every_limit_is_shown_to_bite() -> None:
+    shown = {case["bites"] for case in BITING if case["name"] not in SKIPS}
+    assert shown == set(sandcell.Limits().to_dict())
+
+
 def test_every_skip_names_a_case_and_a_reason() -> None:
     assert set(SKIPS) <= {case["name"] for case in CASES}
     assert all(SKIPS.values())
@@ -73,6 +86,7 @@ HOLDS: dict[str, Any] = {
         ("peak_memory_bytes_at_most", 262_143),
         ("fuel_at_most", 10),
         ("result", 1),
+        ("result_truncated", True),
         ("artifacts", ["image/png"]),
     ],
 )

@@ -1,13 +1,16 @@
 //! The JSON cases of `tests/conformance`, and that their checks can fail.
 
+use sandcell_tests::parity::{self, Language, Record};
 use sandcell_tests::{cases, folders, places};
 use serde_json::json;
 use std::collections::BTreeSet;
 
-/// Runs every case of the files whose name begins with `topic`.
-fn run(topics: impl Fn(&str) -> bool) {
+/// Runs every case of the files whose name begins with `topic`, and records what was run as a part of
+/// what this language runs.
+fn run(part: &str, topics: impl Fn(&str) -> bool) {
     let folder = places::workspace().join("tests/conformance");
     let mut failures = Vec::new();
+    let mut record = Record::default();
     let mut count = 0;
     for path in folders::listed(&folder, "json") {
         if !topics(path.file_stem().unwrap().to_str().unwrap()) {
@@ -16,23 +19,54 @@ fn run(topics: impl Fn(&str) -> bool) {
         for case in cases::read(&path).unwrap() {
             count += 1;
             let findings = cases::run(&case);
-            if !findings.is_empty() {
-                failures.push(format!("{}:\n    {}", case.name, findings.join("\n    ")));
+            match findings.is_empty() {
+                true => record.ran(&case.name),
+                false => failures.push(format!("{}:\n    {}", case.name, findings.join("\n    "))),
             }
         }
     }
+    parity::record(Language::named("rust"), part, &record);
     assert!(count > 0);
     assert!(failures.is_empty(), "{} of {count} cases fail\n{}", failures.len(), failures.join("\n"));
 }
 
 #[test]
 fn every_case_for_modules_holds() {
-    run(|topic| !topic.starts_with("python"));
+    run("others", |topic| !topic.starts_with("python"));
 }
 
 #[test]
 fn every_case_for_python_holds() {
-    run(|topic| topic.starts_with("python"));
+    run("python", |topic| topic.starts_with("python"));
+}
+
+#[test]
+fn every_case_holds_through_the_command_line() {
+    let cases = cases::read_all();
+    let language = Language::named("command_line");
+    let skipped = language.skipped(&cases);
+    let mut record = Record::default();
+    let mut failures = Vec::new();
+    for case in &cases {
+        if skipped.contains_key(&case.name) {
+            record.skipped(&case.name);
+            continue;
+        }
+        let findings = cases::run_through_the_command_line(case);
+        match findings.is_empty() {
+            true => record.ran(&case.name),
+            false => failures.push(format!("{}:\n    {}", case.name, findings.join("\n    "))),
+        }
+    }
+    parity::record(language, "all", &record);
+    assert!(failures.is_empty(), "{} of {} cases fail\n{}", failures.len(), cases.len(), failures.join("\n"));
+}
+
+#[test]
+fn where_a_limit_bites_something_else_comes_without_it() {
+    let biting = cases::read_all().into_iter().filter(|case| case.bites.is_some());
+    let toothless = biting.filter(|case| cases::run_without_its_limit(case).is_empty());
+    assert_eq!(toothless.map(|case| case.name).collect::<Vec<_>>(), [""; 0]);
 }
 
 #[test]

@@ -25,6 +25,7 @@ mod leaks;
 mod limits;
 mod listings;
 mod mcp;
+mod parity;
 mod programs;
 mod projects;
 mod python;

@@ -2,11 +2,14 @@
 //!
 //! `tests/conformance/README.md` describes the schema for people.
 
+mod command_line;
 mod play;
+mod start;
 mod tools;
 
-use crate::folders;
-use sandcell::{Denial, Diagnostic, Error, FilesDiff, Outcome, Sandbox, Status};
+use crate::{folders, places};
+pub use command_line::run as run_through_the_command_line;
+use sandcell::{Denial, Diagnostic, FilesDiff, Outcome, Sandbox, Status};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fs;
@@ -48,9 +51,21 @@ pub struct Case {
     /// Standard input.
     #[serde(default)]
     pub stdin: String,
+    /// The image is exported, and imported with these limits into a cache of its own.
+    #[serde(default)]
+    pub imported: bool,
+    /// The session is saved after the programs before, and goes on from the snapshot's bytes.
+    #[serde(default)]
+    pub saved: bool,
+    /// How long the sandbox is left alone before the program.
+    #[serde(default)]
+    pub after_ms: u64,
     /// Limits that are not at their defaults.
     #[serde(default)]
     pub limits: BTreeMap<String, u64>,
+    /// The one of them that this shows to bite: without it, something else comes of the case.
+    #[serde(default)]
+    pub bites: Option<String>,
     /// A policy; `$FOLDER` as the host of a mount is the case's folder.
     #[serde(default)]
     pub policy: serde_json::Value,
@@ -128,6 +143,8 @@ pub struct Expect {
     pub suspended: Option<Vec<Waits>>,
     /// The value of the last expression.
     pub result: Option<serde_json::Value>,
+    /// Whether it was cut, or artifacts were left out.
+    pub result_truncated: Option<bool>,
     /// The media types of the artifacts, in their order.
     pub artifacts: Option<Vec<String>>,
     /// The code of the library's error.
@@ -216,6 +233,9 @@ pub fn parse(text: &str) -> Result<Vec<Case>, String> {
         if wrong(&case.expect) {
             return Err(format!("{name}: it must expect either a status or an error"));
         }
+        if let Some(limit) = case.bites.as_ref().filter(|limit| !case.limits.contains_key(*limit)) {
+            return Err(format!("{name}: it cannot show that `{limit}` bites, which it does not set"));
+        }
         if case.resume.iter().any(|step| wrong(&step.expect)) {
             return Err(format!(
                 "{name}: each step must expect either a status or an error, and events as the case does"
@@ -226,8 +246,37 @@ pub fn parse(text: &str) -> Result<Vec<Case>, String> {
     list.into_iter().map(case).collect()
 }
 
+/// Reads every case of every file in the folder of cases.
+///
+/// # Panics
+/// If one cannot be read.
+pub fn read_all() -> Vec<Case> {
+    let files = folders::listed(&places::workspace().join("tests/conformance"), "json");
+    files.iter().flat_map(|path| read(path).unwrap()).collect()
+}
+
 /// Runs a case and lists everything that is not as expected; nothing when it holds.
 pub fn run(case: &Case) -> Vec<String> {
+    let folder = folder(case);
+    let mut findings = match start::sandbox(case, folder.path()) {
+        Ok(mut sandbox) => play::play(case, &mut sandbox),
+        Err(error) => check_error(&case.expect, error.code().as_str(), &error.to_string()),
+    };
+    check_folder(&mut findings, case, folder.path());
+    findings
+}
+
+/// Runs a case that shows a limit to bite without that limit: something must not be as expected then.
+pub fn run_without_its_limit(case: &Case) -> Vec<String> {
+    let mut case = case.clone();
+    case.limits.remove(&case.bites.take().unwrap());
+    // What only the limit would have ended ends by this.
+    case.cancel_after_ms.get_or_insert(1_500);
+    run(&case)
+}
+
+/// The case's folder on the host.
+fn folder(case: &Case) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     for (path, entry) in &case.folder {
         let path = folder.path().join(path);
@@ -237,16 +286,15 @@ pub fn run(case: &Case) -> Vec<String> {
             Entry::Link { link } => std::os::unix::fs::symlink(link, path).unwrap(),
         }
     }
-    let mut findings = match play::sandbox(case, folder.path()) {
-        Ok(mut sandbox) => play::play(case, &mut sandbox),
-        Err(error) => check_error(&case.expect, &error),
-    };
+    folder
+}
+
+fn check_folder(findings: &mut Vec<String>, case: &Case, folder: &Path) {
     if let Some(expected) = &case.expect.folder {
-        let found = folders::Snapshot::of(folder.path()).files();
+        let found = folders::Snapshot::of(folder).files();
         let found = found.into_iter().map(|(path, text)| (path, String::from_utf8_lossy(&text).into_owned()));
-        compare(&mut findings, "folder", expected, &found.collect());
+        compare(findings, "folder", expected, &found.collect());
     }
-    findings
 }
 
 impl Expect {
@@ -281,6 +329,7 @@ pub fn check(expect: &Expect, outcome: &Outcome) -> Vec<String> {
     );
     let artifacts = outcome.artifacts.iter().map(|artifact| artifact.mime.clone()).collect();
     compare_if(&mut findings, "artifacts", expect.artifacts.as_ref(), &artifacts);
+    compare_if(&mut findings, "result_truncated", expect.result_truncated.as_ref(), &outcome.result_truncated);
     compare_if(&mut findings, "stdout_truncated", expect.stdout_truncated.as_ref(), &outcome.stdout_truncated);
     compare_if(&mut findings, "output_bytes", expect.output_bytes.as_ref(), &outcome.usage.output_bytes);
     let diagnostics = outcome.diagnostics.iter().map(finding).collect();
@@ -315,13 +364,13 @@ fn finding(found: &Diagnostic) -> String {
 }
 
 /// Compares an error of the library with what is expected.
-pub fn check_error(expect: &Expect, error: &Error) -> Vec<String> {
+fn check_error(expect: &Expect, code: &str, message: &str) -> Vec<String> {
     let mut findings = Vec::new();
     match &expect.error {
-        Some(code) => compare(&mut findings, "error", code.as_str(), error.code().as_str()),
-        None => findings.push(format!("expected an outcome, it failed with {error}")),
+        Some(expected) => compare(&mut findings, "error", expected.as_str(), code),
+        None => findings.push(format!("expected an outcome, it failed with {message}")),
     }
-    contains(&mut findings, "error", &expect.error_contains, &error.to_string());
+    contains(&mut findings, "error", &expect.error_contains, message);
     findings
 }
 

@@ -1,5 +1,5 @@
 //! What the cross-crate tests share: where things lie, guests, host folders, counters of the
-//! process's resources, the command line, and the JSON cases that every language runs.
+//! process's resources, the command line, the JSON cases that every language runs, and their parity.
 //!
 //! Nothing here skips silently: whatever a test needs and does not find makes it fail with a
 //! message that says how to get it.
@@ -13,6 +13,7 @@ pub mod cli;
 pub mod folders;
 pub mod guests;
 pub mod images;
+pub mod parity;
 pub mod places;
 pub mod toolbox;
 

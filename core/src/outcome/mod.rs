@@ -2,6 +2,7 @@
 
 mod diagnostic;
 mod event;
+mod kinds;
 mod listing;
 mod tools;
 

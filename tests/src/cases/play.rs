@@ -1,96 +1,17 @@
 //! Running a case: its program, and what it is resumed with, step by step.
 
-use super::tools::{Given, gate};
+use super::tools::Given;
 use super::{Case, Step, check, check_error, check_files, compare, compare_if};
-use crate::guests;
-use sandcell::{
-    Engine, Event, FileChange, Image, Limits, Outcome, Policy, Program, Result, Sandbox, Status, Stdin, Stream,
-    ToolError, Workspace,
-};
-use std::collections::BTreeMap;
-use std::path::Path;
+use sandcell::{Event, FileChange, Outcome, Program, Result, Sandbox, Status, Stdin, Stream, ToolError};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-
-/// What stands for the case's folder in its policy.
-const FOLDER: &str = "$FOLDER";
-
-/// The sandbox of a case, with the programs that run before.
-pub(super) fn sandbox(case: &Case, folder: &Path) -> Result<Sandbox> {
-    let policy = match &case.policy {
-        serde_json::Value::Null => Policy::new(),
-        given => {
-            let text = given.to_string().replace(FOLDER, folder.to_str().unwrap());
-            serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", case.name))
-        }
-    };
-    let mut limits = Limits::new();
-    for (name, value) in &case.limits {
-        limits.set(name, *value)?;
-    }
-    let image = image(&case.image, &limits)?;
-    let (workspace, mut members) = after_steps(case, &policy, &limits)?;
-    if let Some(member) = members.remove(&case.image) {
-        return Ok(member);
-    }
-    let builder = match &workspace {
-        Some(workspace) => workspace.sandbox(&image),
-        None => Sandbox::builder(&image).policy(policy).limits(limits),
-    };
-    let mut builder = builder.tools(case.tools.iter().map(|t| t.tool()));
-    if !case.gate.is_empty() {
-        builder = builder.gate(gate(case.gate.clone()));
-    }
-    let mut sandbox = builder.build()?;
-    for code in &case.before {
-        let _ = sandbox.run(Program::code(code.as_str()))?;
-    }
-    Ok(sandbox)
-}
-
-/// The workspace of a case with steps, and the sandboxes that took them, by their images.
-fn after_steps(
-    case: &Case,
-    policy: &Policy,
-    limits: &Limits,
-) -> Result<(Option<Workspace>, BTreeMap<String, Sandbox>)> {
-    let mut members = BTreeMap::new();
-    if case.steps.is_empty() {
-        return Ok((None, members));
-    }
-    let workspace = Workspace::new(policy.clone(), limits.clone())?;
-    for step in &case.steps {
-        if !members.contains_key(&step.image) {
-            members.insert(step.image.clone(), workspace.sandbox(&image(&step.image, limits)?).build()?);
-        }
-        let program = match &step.code {
-            Some(code) => Program::code(code.as_str()),
-            None => step.args.iter().fold(Program::command(), |program, arg| program.arg(arg)),
-        };
-        let outcome = members.get_mut(&step.image).map(|member| member.run(program)).transpose()?;
-        assert!(outcome.is_some_and(|outcome| outcome.is_success()), "{}: {step:?}", case.name);
-    }
-    Ok((Some(workspace), members))
-}
-
-fn image(name: &str, limits: &Limits) -> Result<Image> {
-    match name.strip_prefix("wasm:") {
-        // Not the shared one: loading is what a case about modules looks at.
-        Some("calls") => Ok(guests::wat("calls")),
-        Some(guest) => Image::command(guests::engine(), guest, &guests::wat_source(guest), limits),
-        None if name == "python" => Ok(guests::python().clone()),
-        None if name == "javascript" => Ok(guests::javascript().clone()),
-        None if name == "typescript" => Ok(guests::typescript().clone()),
-        None if name == "lua" => Ok(guests::lua().clone()),
-        None => Image::load(&Engine::new()?, name),
-    }
-}
 
 /// Runs the program of a case and then its steps; lists what is not as expected.
 pub(super) fn play(case: &Case, sandbox: &mut Sandbox) -> Vec<String> {
     let mut findings = Vec::new();
     let mut waiting = Waiting::default();
+    std::thread::sleep(Duration::from_millis(case.after_ms));
     let followed = case.expect.events.is_some();
     let canceller = case.cancel_after_ms.map(|after| Canceller::start(sandbox, after));
     let ended = program(case).and_then(|program| Ended::of(sandbox, followed, program));
@@ -131,7 +52,7 @@ fn program(case: &Case) -> Result<Program> {
 
 fn judge(expect: &super::Expect, ended: Result<Ended>, sandbox: &mut Sandbox, waiting: &mut Waiting) -> Vec<String> {
     match ended {
-        Err(error) => check_error(expect, &error),
+        Err(error) => check_error(expect, error.code().as_str(), &error.to_string()),
         Ok(Ended { outcome, events }) => {
             let mut findings = check(expect, &outcome);
             compare_if(&mut findings, "events", expect.events.as_ref(), &events);
@@ -161,10 +82,7 @@ impl Ended {
         for event in following {
             match event? {
                 Event::Ended(outcome) => {
-                    words.add(format!(
-                        "ended: {}",
-                        serde_json::to_value(&outcome.status).unwrap()["kind"].as_str().unwrap()
-                    ));
+                    words.add(format!("ended: {}", outcome.status.kind()));
                     return Ok(Ended { outcome: *outcome, events: words.finish() });
                 }
                 event => words.event(&event),
