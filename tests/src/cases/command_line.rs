@@ -4,6 +4,9 @@ use super::{Case, check, check_error, check_folder, folder, start};
 use crate::{cli, guests};
 use std::fs;
 
+/// Linux takes arguments of up to 128 KiB.
+const ARGUMENT_BYTES: usize = 100_000;
+
 /// Runs a case as one command and lists everything that is not as expected.
 ///
 /// # Panics
@@ -31,6 +34,7 @@ pub fn run(case: &Case) -> Vec<String> {
     let code = case.code.as_deref().unwrap_or_default();
     match &case.named {
         Some(name) => command.arg(write(name, code.as_bytes())),
+        None if code.len() > ARGUMENT_BYTES => command.arg(write("program", code.as_bytes())),
         None if case.code.is_some() => command.args(["-c", code]),
         None => &mut command,
     };

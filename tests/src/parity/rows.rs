@@ -168,7 +168,8 @@ pub fn shown_by(case: &Case) -> BTreeSet<Row> {
     }
     match case.image.as_str() {
         image if image.starts_with("wasm:") => add("start", "a command module"),
-        language => add("start", language),
+        language if case.expect.error.is_none() => add("start", language),
+        _ => {}
     }
     for (given, name) in [
         (!case.args.is_empty(), "arguments"),
