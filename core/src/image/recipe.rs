@@ -319,6 +319,15 @@ impl Recipe {
         (&self.parsed.module.from, self.parsed.module.sha256.to_string())
     }
 
+    /// What building reads of the unpacked source, or of what was compiled from it: paths of files, and of
+    /// folders of licences. A folder with these is a source too.
+    pub fn needs(&self) -> impl Iterator<Item = &str> {
+        let Parsed { module, file, unzip, untar, licences, .. } = &self.parsed;
+        let archives = unzip.iter().map(|archive| &archive.from).chain(untar.iter().map(|archive| &archive.from));
+        let files = file.iter().map(|file| &file.from).chain(archives);
+        [&module.from].into_iter().chain(files).chain(licences).map(String::as_str)
+    }
+
     /// The files that come with the library and that the module is made of: path and text.
     pub fn own_files(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
         self.own.iter().copied()
