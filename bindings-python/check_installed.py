@@ -16,6 +16,7 @@ from pathlib import Path
 
 SMALL = {
     "javascript": "const doubled = await Promise.all([1, 20].map(async x => x * 2)); doubled[0] + doubled[1]",
+    "typescript": "const answer: number = 42; answer",
     "lua": "return 6 * 7",
 }
 

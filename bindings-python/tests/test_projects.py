@@ -62,5 +62,5 @@ def test_the_table_of_languages() -> None:
     names = [language.name for language in sandcell.languages()]
     assert names == ["python", "javascript", "typescript", "c", "cpp", "lua"]
     found = sandcell.language_of("src/app.ts")
-    assert found == Language("typescript", "TypeScript", ("ts", "mts"), "javascript", "strip")
+    assert found == Language("typescript", "TypeScript", ("ts", "mts"), "typescript", "turn")
     assert sandcell.language_of(Path("notes.txt")) is None

@@ -31,25 +31,61 @@ pub(crate) fn sources_dir(cache: &CacheDir) -> PathBuf {
 /// Returns the folder that the image is built from, fetching and compiling unless it is there.
 /// With `again`, one that is there is replaced.
 pub(crate) fn source(cache: &CacheDir, recipe: &Recipe, again: bool, say: Say<'_>) -> Result<PathBuf, Failure> {
-    let source = recipe.source();
-    say(&format!("fetch {} {}", source.package, source.version));
-    let by_hand = by_hand(recipe);
-    let unpacked = into_cache(cache, &folder_name(source), again, |folder| match source.registry.as_str() {
+    let unpacked = if recipe.more_sources().is_empty() {
+        let source = recipe.source();
+        say(&format!("fetch {} {}", source.package, source.version));
+        into_cache(cache, &folder_name(source), again, |folder| fetch_one(folder, source, &by_hand(recipe)))?
+    } else {
+        fetch_all(cache, recipe, again, say)?
+    };
+    finished(cache, recipe, unpacked, again, say)
+}
+
+/// Fetches the packages of a recipe that has several, each into a folder of its name.
+fn fetch_all(cache: &CacheDir, recipe: &Recipe, again: bool, say: Say<'_>) -> Result<PathBuf, Failure> {
+    let sources: Vec<&Source> = std::iter::once(recipe.source()).chain(recipe.more_sources()).collect();
+    let name = sources.iter().map(|source| folder_name(source)).collect::<Vec<_>>().join("+");
+    for source in &sources {
+        say(&format!("fetch {} {}", source.package, source.version));
+    }
+    let by_hand =
+        "fetch and unpack the packages yourself, each into a folder of its name, and pass theirs with `--source`.";
+    into_cache(cache, &name, again, |folder| {
+        let all = folder.join("all");
+        create_private(&all)?;
+        for (at, source) in sources.iter().enumerate() {
+            let own = folder.join(at.to_string());
+            create_private(&own)?;
+            let unpacked = fetch_one(&own, source, by_hand)?;
+            let place = all.join(&source.package);
+            fs::rename(&unpacked, &place).map_err(Failure::io(format!("renaming {}", unpacked.display())))?;
+        }
+        Ok(all)
+    })
+}
+
+fn fetch_one(folder: &Path, source: &Source, by_hand: &str) -> Result<PathBuf, Failure> {
+    match source.registry.as_str() {
         "pypi" => {
             let requirement = format!("{}=={} --hash=sha256:{}", source.package, source.version, source.sha256);
-            pip(folder, &requirement, &by_hand)
+            pip(folder, &requirement, by_hand)
         }
-        "crates" => crates::unpack(folder, source, &by_hand),
-        "npm" => npm::fetch(folder, source, &by_hand),
+        "crates" => crates::unpack(folder, source, by_hand),
+        "npm" => npm::fetch(folder, source, by_hand),
         other => Err(Failure::Usage(format!("this version cannot fetch from the registry `{other}`"))),
-    })?;
-    finished(cache, recipe, unpacked, again, say)
+    }
 }
 
 /// The same from a file on disk, which must be the pinned one, or from a folder it was unpacked to.
 pub(crate) fn source_at(cache: &CacheDir, recipe: &Recipe, path: &Path, say: Say<'_>) -> Result<PathBuf, Failure> {
     if path.is_dir() {
         return finished(cache, recipe, path.to_owned(), true, say);
+    }
+    if !recipe.more_sources().is_empty() {
+        return Err(Failure::Usage(format!(
+            "the image `{}` is made of several packages: pass their folder",
+            recipe.name()
+        )));
     }
     let source = recipe.source();
     let file = path.canonicalize().map_err(Failure::io(format!("opening {}", path.display())))?;
@@ -89,7 +125,7 @@ fn finished(
     say: Say<'_>,
 ) -> Result<PathBuf, Failure> {
     let Some(compile) = recipe.compile() else { return Ok(unpacked) };
-    if unpacked.join(recipe.module().0).is_file() {
+    if recipe.module().is_some_and(|(module, _)| unpacked.join(module).is_file()) {
         return Ok(unpacked);
     }
     let Compiler { registry, package, version, .. } = &compile.compiler;
@@ -107,7 +143,7 @@ fn finished(
     let requirement = format!("{package}=={version}{hashes}");
     let compiler =
         into_cache(cache, &format!("{package}-{version}"), false, |folder| pip(folder, &requirement, &by_hand))?;
-    say(&format!("compile {}", recipe.module().0));
+    say(&format!("compile {}", recipe.module().unwrap_or_default().0));
     into_cache(cache, &name, true, |folder| compile::compile(folder, recipe, compile, &unpacked, &compiler))
 }
 

@@ -13,21 +13,18 @@ use std::fmt;
 pub enum How {
     /// Its source is a turn of a session, as it is.
     Turn,
-    /// Types are taken out of its source, which then is a turn of a session.
-    Strip,
     /// It is compiled in a sandbox, and runs as a command.
     Compile,
 }
 
 impl How {
     /// Every way.
-    pub const ALL: &'static [How] = &[How::Turn, How::Strip, How::Compile];
+    pub const ALL: &'static [How] = &[How::Turn, How::Compile];
 
     /// The word for it in JSON.
     pub fn as_str(self) -> &'static str {
         match self {
             How::Turn => "turn",
-            How::Strip => "strip",
             How::Compile => "compile",
         }
     }
@@ -36,7 +33,6 @@ impl How {
     pub fn doc(self) -> &'static str {
         match self {
             How::Turn => "The source is a turn of a session: variables stay from run to run.",
-            How::Strip => "Types are taken out of the source, which is then a turn of a session.",
             How::Compile => "The source is compiled in a sandbox, then runs as a command: each run starts anew.",
         }
     }
@@ -50,7 +46,7 @@ macro_rules! languages {
         /// use sandcell::{How, Language};
         /// let language = Language::of_file("src/app.ts").unwrap();
         /// assert_eq!(language, Language::TypeScript);
-        /// assert_eq!((language.image(), language.how()), ("javascript", How::Strip));
+        /// assert_eq!((language.image(), language.how()), ("typescript", How::Turn));
         /// ```
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
         #[serde(rename_all = "lowercase")]
@@ -99,10 +95,10 @@ macro_rules! languages {
 languages! {
     /// CPython 3.15 with numpy, pandas and more.
     python = Python, "Python", ["py"], "python", Turn;
-    /// QuickJS-ng: ES2023 with modules.
+    /// QuickJS-ng: ECMAScript 2025 with modules.
     javascript = JavaScript, "JavaScript", ["js", "mjs"], "javascript", Turn;
     /// TypeScript, whose types are not checked.
-    typescript = TypeScript, "TypeScript", ["ts", "mts"], "javascript", Strip;
+    typescript = TypeScript, "TypeScript", ["ts", "mts"], "typescript", Turn;
     /// C, compiled with clang for WASI.
     c = C, "C", ["c"], "clang", Compile;
     /// C++, compiled with clang and libc++ for WASI.
@@ -165,7 +161,7 @@ mod tests {
 
     #[test]
     fn only_what_runs_on_an_image_of_another_name_is_an_alias() {
-        assert_eq!(Language::alias("typescript"), Some(Language::TypeScript));
+        assert_eq!(Language::alias("cpp"), Some(Language::Cpp));
         assert_eq!((Language::alias("python"), Language::alias("clang")), (None, None));
     }
 }

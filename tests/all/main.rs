@@ -37,5 +37,6 @@ mod tools_at_once;
 mod tools_contained;
 mod tools_hostile;
 mod traps;
+mod typescript;
 mod wasm;
 mod workspace;

@@ -68,6 +68,32 @@ fn python_writes_javascript_reads_and_a_compiled_program_goes_on_with_it() {
 }
 
 #[test]
+fn python_javascript_and_cpp_work_on_the_same_files_in_turn() {
+    let workspace = workspace(&[]);
+    run(&mut python(&workspace), "open('/work/rows.json', 'w').write('[3, 1, 2]')");
+    let javascript_code = "const fs = require('fs');
+        fs.writeFileSync('/work/rows.txt', JSON.parse(fs.readFileSync('/work/rows.json', 'utf8')).join('\\n'))";
+    run(&mut javascript(&workspace), javascript_code);
+    let cpp_code = "#include <algorithm>\n#include <fstream>\n#include <iterator>\n#include <vector>\n
+        int main() {
+            std::ifstream in(\"/work/rows.txt\");
+            std::vector<int> rows{std::istream_iterator<int>(in), {}};
+            std::sort(rows.begin(), rows.end());
+            std::ofstream out(\"/work/sorted.txt\");
+            for (int row : rows) out << row << ' ';
+        }";
+    let sorted = run(&mut workspace.sandbox(guests::cpp()).build().unwrap(), cpp_code);
+    assert_eq!(sorted.files, added(&["/work/sorted.txt"]));
+    assert_eq!(workspace.read_file("/work/sorted.txt").unwrap(), b"1 2 3 ");
+    // A program that does not compile leaves the files where they were, for whoever is next.
+    let failed =
+        workspace.sandbox(guests::cpp()).build().unwrap().run(Program::code("int main() { return x; }")).unwrap();
+    assert!(matches!(&failed.status, Status::Raised { r#type, .. } if r#type == "CompileError"), "{failed:?}");
+    assert_eq!(failed.files, FilesDiff::default());
+    assert_eq!(value(&mut python(&workspace), "open('/work/sorted.txt').read()"), json!("1 2 3 "));
+}
+
+#[test]
 fn the_files_of_an_outcome_are_those_of_its_step_and_the_workspace_has_them_all() {
     let workspace = workspace(&[]);
     workspace.write_file("/work/given", b"by the host").unwrap();

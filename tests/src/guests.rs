@@ -17,50 +17,17 @@ pub fn caching_engine() -> &'static Engine {
     ENGINE.get_or_init(|| Engine::builder().cache(CacheDir::at(places::scratch("cache"))).build().unwrap())
 }
 
-/// The Python image, loaded once.
-///
-/// # Panics
-/// If it has not been built.
-pub fn python() -> &'static Image {
-    static IMAGE: OnceLock<Image> = OnceLock::new();
-    IMAGE.get_or_init(|| built("python"))
+macro_rules! images {
+    ($($name:ident),+) => { $(
+        #[doc = concat!("The image `", stringify!($name), "`, loaded once.\n\n# Panics\nIf it has not been built.")]
+        pub fn $name() -> &'static Image {
+            static IMAGE: OnceLock<Image> = OnceLock::new();
+            IMAGE.get_or_init(|| built(stringify!($name)))
+        }
+    )+ };
 }
 
-/// The JavaScript image, loaded once.
-///
-/// # Panics
-/// If it has not been built.
-pub fn javascript() -> &'static Image {
-    static IMAGE: OnceLock<Image> = OnceLock::new();
-    IMAGE.get_or_init(|| built("javascript"))
-}
-
-/// The image for programs in C, loaded once.
-///
-/// # Panics
-/// If it has not been built.
-pub fn c() -> &'static Image {
-    static IMAGE: OnceLock<Image> = OnceLock::new();
-    IMAGE.get_or_init(|| built("c"))
-}
-
-/// The image for programs in C++, loaded once.
-///
-/// # Panics
-/// If it has not been built.
-pub fn cpp() -> &'static Image {
-    static IMAGE: OnceLock<Image> = OnceLock::new();
-    IMAGE.get_or_init(|| built("cpp"))
-}
-
-/// The Lua image, loaded once.
-///
-/// # Panics
-/// If it has not been built.
-pub fn lua() -> &'static Image {
-    static IMAGE: OnceLock<Image> = OnceLock::new();
-    IMAGE.get_or_init(|| built("lua"))
-}
+images!(python, javascript, typescript, c, cpp, lua);
 
 fn built(name: &str) -> Image {
     Image::load(&Engine::new().unwrap(), name).unwrap_or_else(|error| panic!("{error}: run `cargo xtask images`"))

@@ -93,10 +93,8 @@ fn demo() -> Result<(), String> {
 
 fn images() -> Result<(), String> {
     build_command()?;
-    run(&mut sandcell(&["image", "build", "python"]))?;
-    run(&mut sandcell(&["image", "build", "javascript"]))?;
-    run(&mut sandcell(&["image", "build", "clang"]))?;
-    run(&mut sandcell(&["image", "build", "lua"]))
+    let all = ["python", "javascript", "typescript", "clang", "lua"];
+    all.iter().try_for_each(|name| run(&mut sandcell(&["image", "build", name])))
 }
 
 fn test(fast: bool) -> Result<(), String> {

@@ -11,7 +11,7 @@ use std::process::Command;
 
 const PACKAGE: &str = "bindings-python";
 /// The guests that are inside the wheel.
-const BUNDLED: [&str; 2] = ["javascript", "lua"];
+const BUNDLED: [&str; 3] = ["javascript", "typescript", "lua"];
 
 /// Builds the wheel from the same artifacts as everything else, and returns its path.
 pub(crate) fn wheel() -> Result<PathBuf, String> {

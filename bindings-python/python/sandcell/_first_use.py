@@ -52,8 +52,16 @@ def build(engine: Engine, name: str) -> Image | None:
             warnings.warn(f"{packed.package} cannot be used, so the image is built here: {error}", RuntimeWarning, stacklevel=2)
     if source is None:
         return None
+    build_base(engine, name)
     with _reporter(f"sandcell: building the image {name!r}, once for this machine") as report:
         return Image.build(name, source, progress=report, engine=engine)
+
+
+def build_base(engine: Engine | None, name: str) -> None:
+    """Makes the image that this one goes on from, if there is one and it is not there."""
+    base = Image.source_of(name)["base"]
+    if base:
+        Image.load(base, engine=engine)
 
 
 def packed_image(name: str) -> Packed | None:

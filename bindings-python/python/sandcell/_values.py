@@ -194,7 +194,7 @@ class Language:
     """What the names of its files end in, without the dot."""
     image: str
     """The image that runs it."""
-    how: Literal["turn", "strip", "compile"]
+    how: Literal["turn", "compile"]
     """How its programs are run."""
 
 

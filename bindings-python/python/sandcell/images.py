@@ -56,6 +56,7 @@ def build(
             300,
             remedy[0].upper() + remedy[1:],
         )
+    _first_use.build_base(engine, name)
     return Image.build(name, source, progress=progress, engine=engine)
 
 

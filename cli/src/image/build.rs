@@ -15,11 +15,12 @@ Examples:
   sandcell image build python --force
   sandcell image build python --baseline x86-64-v3
   sandcell image build javascript
+  sandcell image build typescript
   sandcell image build clang
 
 The source is fetched as pinned by version and sha256, into the cache folder: with `python3 -m pip`,
-that of javascript with `cargo` too, which is then compiled to WebAssembly, and that of clang, for
-C and C++, with `npm`. Building compiles it
+that of javascript with `cargo` too, which is then compiled to WebAssembly, and those of typescript and
+of clang, for C and C++, with `npm`. Building compiles it
 once for this machine, which for python takes about a minute and 2 GB of memory; with a baseline it
 can be exported to all machines that have the baseline.";
 
@@ -85,6 +86,13 @@ fn build_anew(
     args: &BuildArgs,
     display: &mut Display,
 ) -> Result<Image, Failure> {
+    if let Some(base) = recipe.base().and_then(Recipe::builtin) {
+        let is_there = Image::load(engine, base.name()).is_ok_and(|image| image.is_made_by(&base));
+        if !is_there {
+            let unpacked = fetch::source(cache, &base, false, &mut |text| display.say(text))?;
+            Image::build(engine, &base, &unpacked, &mut |progress| display.update(progress))?;
+        }
+    }
     let mut say = |text: &str| display.say(text);
     let unpacked = match args.source.as_deref() {
         None => fetch::source(cache, recipe, args.force, &mut say)?,

@@ -1,10 +1,10 @@
 //! Building an image: verify the source, instrument, compile once, warm up, save.
 
 use super::instrument::{self, NotImageable};
-use super::manifest::{self, FILES, KIND, LICENCES, MANIFEST, MEMORY, Manifest, STATE};
-use super::recipe::DriverKind;
+use super::manifest::{self, FILES, KIND, LICENCES, MANIFEST, MEMORY, Manifest, ManifestFolder, STATE};
+use super::recipe::{DriverKind, Parsed};
 use super::warm_up::{Surroundings, WarmUp};
-use super::{Image, Progress, Recipe, Stage, files, licences, load};
+use super::{Image, Progress, Recipe, Stage, derive, files, licences, load};
 use crate::engine::{Cache, Code, Digest, Engine, Sealed, Start, write_private, write_private_sparse};
 use crate::error::{Error, Result};
 use crate::guest::{Abi, Driver, Guest, Live, Reactor};
@@ -58,7 +58,8 @@ fn build_anew(
     report: &mut Reporter<'_>,
 ) -> Result<Digest> {
     let parsed = &recipe.parsed;
-    let wasm = read_verified(recipe, unpacked, &parsed.module.from, parsed.module.sha256, report)?;
+    let Some(module) = &parsed.module else { return derive::go_on(engine, recipe, digest, unpacked, report) };
+    let wasm = read_verified(recipe, unpacked, &module.from, module.sha256, report)?;
     if parsed.driver == DriverKind::Command {
         return build_command(engine, cache, recipe, digest, (&wasm, unpacked), report);
     }
@@ -86,20 +87,10 @@ fn build_anew(
     report(Progress { stage: Stage::WarmUp, done: 1, total: 1 });
 
     let manifest = Manifest {
-        name: parsed.name.clone(),
-        language: parsed.language.clone(),
         abi: Abi::Reactor,
-        engine: engine.machine(Start::Image)?.fingerprint,
-        baseline: engine.baseline(),
-        code: key,
-        base: None,
-        argv0: parsed.program.argv0.clone(),
-        scripts: parsed.program.scripts.clone(),
-        env: parsed.env.clone(),
-        folders: gathered.folders,
-        memory: parsed.memory.folders.clone(),
         globals: instrumented.globals.into_iter().zip(live.globals()?).collect(),
         driver: live.driver(),
+        ..manifest_of(engine, parsed, Start::Image, key, gathered.folders)?
     };
     // Somebody may have left a folder that does not fit its code any more.
     cache.discard(KIND, digest);
@@ -123,26 +114,37 @@ fn build_command(
     Guest::link(code, Abi::Command)?;
     let gathered = files::gather(recipe, unpacked, report)?;
     let licences = licences::gather(recipe, unpacked)?;
-    let manifest = Manifest {
-        name: parsed.name.clone(),
-        language: parsed.language.clone(),
-        abi: Abi::Command,
-        engine: engine.machine(Start::Module)?.fingerprint,
-        baseline: engine.baseline(),
-        code: key,
-        base: None,
-        argv0: parsed.program.argv0.clone(),
-        scripts: parsed.program.scripts.clone(),
-        env: parsed.env.clone(),
-        folders: gathered.folders,
-        memory: parsed.memory.folders.clone(),
-        globals: Vec::new(),
-        driver: Driver::Own,
-    };
+    let manifest = manifest_of(engine, parsed, Start::Module, key, gathered.folders)?;
     cache.discard(KIND, digest);
     let fixed = Fixed { files: &gathered.bytes, licences: &licences };
     install(cache, digest, &manifest, &fixed, None, report)?;
     Ok(key)
+}
+
+/// What is said of a command and of every other image; a reactor's says more.
+fn manifest_of(
+    engine: &Engine,
+    parsed: &Parsed,
+    start: Start,
+    code: Digest,
+    folders: Vec<ManifestFolder>,
+) -> Result<Manifest> {
+    Ok(Manifest {
+        name: parsed.name.clone(),
+        language: parsed.language.clone(),
+        abi: Abi::Command,
+        engine: engine.machine(start)?.fingerprint,
+        baseline: engine.baseline(),
+        code,
+        base: None,
+        argv0: parsed.program.argv0.clone(),
+        scripts: parsed.program.scripts.clone(),
+        env: parsed.env.clone(),
+        folders,
+        memory: parsed.memory.folders.clone(),
+        globals: Vec::new(),
+        driver: Driver::Own,
+    })
 }
 
 /// What an image shares with those derived from it, besides code.

@@ -4,12 +4,13 @@
 use super::build::{Fixed, Reporter, cache, finished_code, install};
 use super::manifest::{FILES, FORMAT, KIND, LICENCES, MANIFEST, Manifest};
 use super::warm_up::WarmUp;
-use super::{Image, Kind, Progress, Stage, load, name};
-use crate::engine::{Digest, Hasher, Sealed};
+use super::{Image, Kind, Progress, Recipe, Stage, licences, load, name, translator};
+use crate::engine::{Digest, Engine, Hasher, Sealed};
 use crate::error::{Error, Result};
 use crate::guest::Live;
 use crate::policy::GuestPath;
 use std::io::Read as _;
+use std::path::Path;
 
 /// What a derived image has beyond the one it comes from.
 ///
@@ -60,27 +61,66 @@ pub(super) fn derive(base: &Image, name: &str, derivation: &Derivation, report: 
     let code = match built.and_then(|sealed| finished_code(engine, &sealed)) {
         Some(code) => code,
         None => {
-            let damaged = |reason: String| Error::ImageDamaged { name: base.info().name.clone(), reason };
-            let sealed = cache.open_entry(KIND, parent).map_err(damaged)?;
-            let sealed = sealed.ok_or_else(|| damaged("it was removed".into()))?;
-            let (mut manifest, files, licences) = parts(&sealed).map_err(damaged)?;
-            report(Progress { stage: Stage::WarmUp, done: 0, total: 1 });
-            let mut live = warmed(base, name, derivation)?;
-            report(Progress { stage: Stage::WarmUp, done: 1, total: 1 });
-            let values = live.globals()?;
-            for ((_, value), now) in manifest.globals.iter_mut().zip(values) {
-                *value = now;
-            }
-            let language = base.info().language.clone();
-            manifest = Manifest { name: name.to_owned(), language, base: Some(parent), ..manifest };
-            cache.discard(KIND, digest);
-            let fixed = Fixed { files: &files, licences: &licences };
-            install(cache, digest, &manifest, &fixed, Some(&mut live), report)?;
-            manifest.code
+            let language = base.info().language.as_str();
+            let further = Further { name, language, translator: "", derivation, licences: &[] };
+            make(base, digest, &further, report)?
         }
     };
     load::set_name(cache, name, digest, code)?;
     load::load(engine, name)
+}
+
+/// The image of a recipe that has a base: a fork of that one with a translator. Returns its code.
+pub(super) fn go_on(
+    engine: &Engine,
+    recipe: &Recipe,
+    digest: Digest,
+    unpacked: &Path,
+    report: &mut Reporter<'_>,
+) -> Result<Digest> {
+    let base = Image::load(engine, recipe.base().unwrap_or_default())?;
+    let translator = translator::compose(recipe, unpacked, report)?;
+    let licences = licences::gather(recipe, unpacked)?;
+    let further = Further {
+        name: recipe.name(),
+        language: &recipe.parsed.language,
+        translator: &translator,
+        derivation: &Derivation::new().setup(recipe.parsed.warm_up.as_str()),
+        licences: &licences,
+    };
+    make(&base, digest, &further, report)
+}
+
+/// What an image has beyond its base.
+struct Further<'a> {
+    name: &'a str,
+    language: &'a str,
+    translator: &'a str,
+    derivation: &'a Derivation,
+    licences: &'a [u8],
+}
+
+fn make(base: &Image, digest: Digest, further: &Further<'_>, report: &mut Reporter<'_>) -> Result<Digest> {
+    let Some(parent) = base.digest() else { return Err(crate::snapshot::not_a_session(base)) };
+    let cache = cache(base.engine())?;
+    let damaged = |reason: String| Error::ImageDamaged { name: base.info().name.clone(), reason };
+    let sealed = cache.open_entry(KIND, parent).map_err(damaged)?;
+    let sealed = sealed.ok_or_else(|| damaged("it was removed".into()))?;
+    let (mut manifest, files, mut licences) = parts(&sealed).map_err(damaged)?;
+    licences.extend_from_slice(further.licences);
+    report(Progress { stage: Stage::WarmUp, done: 0, total: 1 });
+    let mut live = warmed(base, further)?;
+    report(Progress { stage: Stage::WarmUp, done: 1, total: 1 });
+    let values = live.globals()?;
+    for ((_, value), now) in manifest.globals.iter_mut().zip(values) {
+        *value = now;
+    }
+    let (name, language) = (further.name.to_owned(), further.language.to_owned());
+    let manifest = Manifest { name, language, base: Some(parent), ..manifest };
+    cache.discard(KIND, digest);
+    let fixed = Fixed { files: &files, licences: &licences };
+    install(cache, digest, &manifest, &fixed, Some(&mut live), report)?;
+    Ok(manifest.code)
 }
 
 fn address(parent: Digest, base: &Image, name: &str, derivation: &Derivation) -> Digest {
@@ -104,13 +144,16 @@ fn parts(sealed: &Sealed) -> Result<(Manifest, Vec<u8>, Vec<u8>), String> {
 }
 
 /// A fork of the parent in which the setup has run.
-fn warmed(base: &Image, name: &str, derivation: &Derivation) -> Result<Live> {
-    let mut warm_up = WarmUp::from_image(base, name)?;
-    for (path, content) in &derivation.files {
+fn warmed(base: &Image, further: &Further<'_>) -> Result<Live> {
+    let mut warm_up = WarmUp::from_image(base, further.name)?;
+    for (path, content) in &further.derivation.files {
         warm_up.write_file(path, content)?;
     }
-    if !derivation.setup.is_empty() {
-        warm_up.run(&derivation.setup)?;
+    if !further.translator.is_empty() {
+        warm_up.install_translator(further.translator)?;
+    }
+    if !further.derivation.setup.is_empty() {
+        warm_up.run(&further.derivation.setup)?;
     }
     warm_up.finish()
 }

@@ -113,7 +113,15 @@ pub(super) const FORMAT: &[u8] = b"3";
 pub(super) fn digest(engine: &Engine, recipe: &Recipe) -> Result<Digest> {
     let machine = engine.machine(Start::Image)?;
     let hasher = Hasher::new("image").field(FORMAT).field(machine.fingerprint.as_bytes()).field(recipe.text.as_bytes());
-    Ok(hasher.field(recipe.parsed.driver.source().as_bytes()).finish())
+    let hasher = hasher.field(recipe.parsed.driver.source().as_bytes());
+    let Some(base) = recipe.base() else { return Ok(hasher.finish()) };
+    // What a module is made of its own digest tells; here the files themselves are in the image.
+    let own = recipe.own_files();
+    let hasher = own.fold(hasher, |hasher, (path, text)| hasher.field(path.as_bytes()).field(text.as_bytes()));
+    match Recipe::builtin(base) {
+        Some(base) => Ok(hasher.field(digest(engine, &base)?.as_bytes()).finish()),
+        None => Ok(hasher.field(base.as_bytes()).finish()),
+    }
 }
 
 /// What archives are made by that can be imported here.

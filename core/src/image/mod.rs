@@ -17,6 +17,7 @@ mod name;
 mod progress;
 mod recipe;
 mod tar;
+mod translator;
 mod warm_up;
 
 pub(crate) use claims::needs;

@@ -2,6 +2,7 @@
 
 use super::compile::Compile;
 use super::name;
+use super::translator::Part;
 use crate::engine::{Digest, Hasher};
 use crate::error::{Error, Result};
 use crate::guest::{CPYTHON_EXPORTS, EXPORTED_EXPORTS};
@@ -52,6 +53,7 @@ const BUILTIN: &[Builtin] = &[
         "shim/shim.h",
         "shim/text.c",
         "shim/timers.c",
+        "shim/translator.c",
         "shim/turn.c",
         "lib/start.js",
         "lib/inspect.js",
@@ -76,10 +78,11 @@ const BUILTIN: &[Builtin] = &[
         "lib/locale.js",
         "lib/end.js"
     ),
+    builtin!("typescript", "start.js", "parser.js", "edits.js", "imports.js", "rewrite.js", "translate.js"),
     builtin!("clang"),
     builtin!(
         "lua",
-        "shim/abi.c",
+        "shim/abi.c" of "javascript",
         "shim/answer.c",
         "shim/heap.c" of "javascript",
         "shim/native.c",
@@ -148,11 +151,23 @@ pub(super) struct Parsed {
     /// Code that runs once, when the image is built.
     #[serde(default)]
     pub(super) warm_up: String,
-    pub(super) module: Module,
+    /// Unless it goes on from another image.
+    #[serde(default)]
+    pub(super) module: Option<Module>,
+    /// The image that it goes on from: it has that one's code, files and settings.
+    #[serde(default)]
+    pub(super) base: Option<String>,
+    /// What translates its programs into those of its base.
+    #[serde(default)]
+    pub(super) translator: Vec<Part>,
     /// How the module is made, where the source is not WebAssembly yet.
     #[serde(default)]
     pub(super) compile: Option<Compile>,
     pub(super) source: Source,
+    /// Further packages. Then each is unpacked into a folder of its name.
+    #[serde(default)]
+    pub(super) more: Vec<Source>,
+    #[serde(default)]
     pub(super) program: Program,
     #[serde(default)]
     pub(super) env: BTreeMap<String, String>,
@@ -248,7 +263,7 @@ pub(super) struct Module {
     pub(super) sha256: Digest,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Program {
     pub(super) argv0: String,
@@ -289,11 +304,22 @@ impl Recipe {
         name::check_new(&parsed.name)?;
         let froms = parsed.file.iter().map(|file| &file.from).chain(parsed.unzip.iter().map(|archive| &archive.from));
         let froms = froms.chain(parsed.untar.iter().map(|archive| &archive.from));
-        let froms = froms.chain([&parsed.module.from]).chain(&parsed.licences);
+        let froms = froms.chain(parsed.module.iter().map(|module| &module.from)).chain(&parsed.licences);
+        let froms = froms.chain(parsed.translator.iter().filter_map(Part::from));
         let froms = froms.chain(parsed.compile.iter().flat_map(Compile::paths));
         for from in froms {
             // The same rule as for guest paths: no way out of the unpacked source.
             GuestPath::parse(&format!("/{from}"))?;
+        }
+        let made = match (&parsed.module, &parsed.base) {
+            (Some(_), None) if parsed.translator.is_empty() && !parsed.program.argv0.is_empty() => None,
+            (Some(_), None) => Some("one with a `module` has a `program` and no `translator`"),
+            (None, Some(_)) if parsed.compile.is_none() && parsed.program.argv0.is_empty() => None,
+            (None, Some(_)) => Some("one with a `base` has that one's program and compiles nothing"),
+            _ => Some("it has either a `module` or a `base`"),
+        };
+        if let Some(reason) = made {
+            return Err(Error::DocumentInvalid { what: "recipe".into(), reason: reason.into() });
         }
         Ok(Recipe { parsed, text: text.to_owned(), own: &[] })
     }
@@ -308,24 +334,36 @@ impl Recipe {
         &self.parsed.source
     }
 
+    /// Further packages that it needs. If there are any, what it is built from is a folder in which each
+    /// package, the first too, has a folder of its name.
+    pub fn more_sources(&self) -> &[Source] {
+        &self.parsed.more
+    }
+
+    /// The image that it goes on from, which must be there when it is built.
+    pub fn base(&self) -> Option<&str> {
+        self.parsed.base.as_deref()
+    }
+
     /// How its module is made from source code, if it is. Whoever builds the image does that first,
     /// in a folder which is then the unpacked source.
     pub fn compile(&self) -> Option<&Compile> {
         self.parsed.compile.as_ref()
     }
 
-    /// The module's path below the unpacked source, and its SHA-256.
-    pub fn module(&self) -> (&str, String) {
-        (&self.parsed.module.from, self.parsed.module.sha256.to_string())
+    /// The module's path below the unpacked source, and its SHA-256; none if it goes on from a base.
+    pub fn module(&self) -> Option<(&str, String)> {
+        self.parsed.module.as_ref().map(|module| (module.from.as_str(), module.sha256.to_string()))
     }
 
     /// What building reads of the unpacked source, or of what was compiled from it: paths of files, and of
     /// folders of licences. A folder with these is a source too.
     pub fn needs(&self) -> impl Iterator<Item = &str> {
-        let Parsed { module, file, unzip, untar, licences, .. } = &self.parsed;
+        let Parsed { module, translator, file, unzip, untar, licences, .. } = &self.parsed;
         let archives = unzip.iter().map(|archive| &archive.from).chain(untar.iter().map(|archive| &archive.from));
         let files = file.iter().map(|file| &file.from).chain(archives);
-        [&module.from].into_iter().chain(files).chain(licences).map(String::as_str)
+        let module = module.iter().map(|module| &module.from).chain(translator.iter().filter_map(Part::from));
+        module.chain(files).chain(licences).map(String::as_str)
     }
 
     /// The files that come with the library and that the module is made of: path and text.
@@ -336,7 +374,8 @@ impl Recipe {
     /// A name for what is compiled: another recipe, or another file of ours, is another one. The
     /// digest that is expected of it does not matter, so that it can be put into the recipe.
     pub fn compiled_name(&self) -> String {
-        let text = self.text.replace(&self.parsed.module.sha256.to_string(), "");
+        let digest = self.parsed.module.as_ref().map(|module| module.sha256.to_string());
+        let text = digest.map_or_else(|| self.text.clone(), |digest| self.text.replace(&digest, ""));
         let hasher = Hasher::new("compiled source").field(text.as_bytes());
         let own = self.own.iter();
         let digest = own.fold(hasher, |hasher, (path, text)| hasher.field(path.as_bytes()).field(text.as_bytes()));

@@ -113,7 +113,15 @@ print(id(module.turn), flush=True)
             return self.own_turn(code).map(drop);
         }
         // A fork of an image is seeded before anything else runs in it.
-        let request = format!("f{{\"name\": \"<setup>\"}}\n{code}");
+        self.ask(&format!("f{{\"name\": \"<setup>\"}}\n{code}"))
+    }
+
+    /// Gives the guest what translates its programs.
+    pub(super) fn install_translator(&mut self, source: &str) -> Result<()> {
+        self.ask(&format!("T\n{source}"))
+    }
+
+    fn ask(&mut self, request: &str) -> Result<()> {
         let turn = self.step(async |live| live.turn(request.as_bytes(), ANSWER_BYTES).await);
         let streams = self.live.store().data_mut().wasi.end_run();
         let answer = match turn? {

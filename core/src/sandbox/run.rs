@@ -1,7 +1,7 @@
 //! Starting runs, driving them, and taking what came of them.
 
 use super::outcome::{Remains, outcome};
-use super::prepare::{Prepared, Refused, prepare};
+use super::prepare::{Prepared, prepare};
 use super::program::OwnFiles;
 use super::task::{Finished, Returned, Shared, Step, Task};
 use super::turn::{self, Work};
@@ -10,11 +10,11 @@ use crate::error::{Error, Result};
 use crate::guest::Answer;
 use crate::image::Kind;
 use crate::limits::{LimitKey, Limits};
-use crate::outcome::{Event, FilesDiff, Outcome, Status};
-use crate::store::{Desk, Report, Suspension};
+use crate::outcome::{Event, Outcome, Status};
+use crate::store::{Desk, Suspension};
 use crate::toolchain::Cost;
 use crate::tools::{Broker, CallResult};
-use crate::wasi::{Captured, Interrupt, Outlet, Setup, Stdin, Streams};
+use crate::wasi::{Interrupt, Outlet, Setup, Stdin};
 use std::future::{Future, poll_fn};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -51,7 +51,6 @@ impl Sandbox {
         let (program, job) = match prepare(program, &self.image, &self.compile_limits)? {
             Prepared::Ready(program) => (program, None),
             Prepared::Compile(job, program) => (program, Some(*job)),
-            Prepared::Refused(refused) => return self.begin_refused(*refused, limits, manner),
         };
         match &mut self.body {
             Body::Command { vfs } => {
@@ -108,38 +107,6 @@ impl Sandbox {
                 self.begin_turn(work, turn.before, turn.stdin, limits, manner)?;
             }
         }
-        Ok(())
-    }
-
-    /// A run of a program that is none: it is over when it is driven, and the guest knows nothing of it.
-    fn begin_refused(&mut self, refused: Refused, limits: Limits, manner: Manner) -> Result<()> {
-        if let Body::Session(session) = &mut self.body {
-            session.live(&limits)?;
-        }
-        let status = refused.status();
-        let Refused { text, diagnostics, .. } = refused;
-        let stderr = Captured::of(text.as_bytes(), limits.value(LimitKey::OutputBytes), &self.host_bytes);
-        let vfs = self.vfs().ok_or(GONE)?;
-        let report = Report {
-            streams: Streams { stderr, ..Streams::default() },
-            files: FilesDiff::default(),
-            fs_bytes: vfs.fs_bytes_used(),
-            memory_refused: false,
-            fuel_left: limits.value(LimitKey::Fuel),
-            peak_memory_bytes: 0,
-        };
-        let remains = Remains {
-            status,
-            answer: Answer::default(),
-            report,
-            diagnostics,
-            compile: Cost::default(),
-            hint: String::new(),
-        };
-        let over = manner.to_end.then(|| "its program ran to its end".to_owned());
-        let finished = Finished { body: Returned::Untouched(over), remains: Ok(remains) };
-        let (shared, _) = self.shared(&limits, manner);
-        self.task = Some(self.task(std::future::ready(finished), shared, limits));
         Ok(())
     }
 
@@ -329,11 +296,6 @@ impl Sandbox {
         match (&mut self.body, body) {
             (Body::Session(session), Returned::Live(live, reason)) => {
                 session.take_back(live, over.or(reason.as_deref()));
-            }
-            (Body::Session(session), Returned::Untouched(reason)) => {
-                if let Some(reason) = over.or(reason.as_deref()) {
-                    session.end(reason);
-                }
             }
             (Body::Session(session), _) => session.lose(),
             (Body::Command { vfs }, Returned::Files(tree)) => *vfs = Some(tree),

@@ -32,8 +32,6 @@ pub(super) enum Returned {
     Live(Box<Live>, Option<String>),
     /// The file tree of a command.
     Files(Box<Vfs>),
-    /// Nothing of it ran, so it is where it was; and why a session ends all the same, if it does.
-    Untouched(Option<String>),
     /// Nothing that could be trusted.
     Nothing,
 }

@@ -17,10 +17,18 @@ function notFound(what, name, from) {
 const isFile = path => files.stat(path, true)[0] === "file";
 const isFolder = path => files.stat(path, true)[0] === "directory";
 
+// TypeScript, which becomes JavaScript before anything else is done with it.
+const isTyped = path => /\.[cm]?ts$/.test(path);
+const codeOf = path => (isTyped(path) ? native.translate(readText(path), path) : readText(path));
+// Who writes TypeScript names what a file will be called once it is JavaScript, or leaves the ending away.
+const TYPED = [[/\.js$/, ".ts"], [/\.mjs$/, ".mts"], [/\.cjs$/, ".cts"], [/$/, ".ts"], [/$/, ".mts"], [/$/, ".cts"], [/$/, ".js"], [/$/, "/index.ts"]];
+const typedFile = path => TYPED.filter(([ending]) => ending.test(path)).map(([ending, typed]) => path.replace(ending, typed)).find(isFile);
+
 // The file that a path means; CommonJS may leave endings away.
 function fileOf(path, isRequire) {
   if (isFile(path)) return path;
-  if (!isRequire) return undefined;
+  const typed = native.translates() ? typedFile(path) : undefined;
+  if (typed !== undefined || !isRequire) return typed;
   for (const ending of [".js", ".json", ".cjs", ".mjs"]) if (isFile(path + ending)) return path + ending;
   if (!isFolder(path)) return undefined;
   const main = isFile(`${path}/package.json`) ? parse(readText(`${path}/package.json`)).main : undefined;
@@ -73,14 +81,14 @@ hooks.resolve = (from, name) => {
 
 // A file is CommonJS if it says so, or if it is plain .js and uses what only CommonJS has.
 function isCommonJs(path, source) {
-  if (path.endsWith(".cjs")) return true;
-  if (path.endsWith(".mjs")) return false;
+  if (/\.c[jt]s$/.test(path)) return true;
+  if (/\.m[jt]s$/.test(path)) return false;
   return /\b(module\.exports|exports\.[\w$]+\s*=|require\s*\()/.test(source) && !/^\s*(import\b(?!\s*\()|export\b)/m.test(source);
 }
 
 hooks.load = (name, attributes) => {
   if (name.startsWith("node:")) return { object: builtins[name.slice(5)] };
-  const source = readText(name);
+  const source = codeOf(name);
   if (name.endsWith(".json") || attributes?.type === "json") return { source, json: true };
   if (isCommonJs(name, source)) return { object: requireFile(name) };
   return { source };
@@ -104,7 +112,7 @@ function requireFile(path) {
   if (loaded[path]) return loaded[path].exports;
   const module = (loaded[path] = new Module(path));
   try {
-    const source = readText(path);
+    const source = codeOf(path);
     if (path.endsWith(".json")) module.exports = parse(source);
     else {
       // On one line with the first of the file, so that its lines keep their numbers.

@@ -58,7 +58,7 @@ static JSValue compile(const char *source, size_t len, const char *name, bool is
 {
     *awaits = false;
     size_t name_len = strlen(name);
-    if (name_len > 4 && !strcmp(name + name_len - 4, ".mjs"))
+    if (name_len > 4 && (!strcmp(name + name_len - 4, ".mjs") || !strcmp(name + name_len - 4, ".mts")))
         return modules_compile(context, source, len, name);
     JSValue compiled = compile_script(source, len, name, awaits);
     if (!JS_IsException(compiled) || !(mentions(source, len, "import") || mentions(source, len, "export")))
@@ -75,6 +75,19 @@ static JSValue compile(const char *source, size_t len, const char *name, bool is
     }
     compiled = modules_compile(context, source, len, name);
     JS_FreeValue(context, error);
+    return compiled;
+}
+
+/* The same of a program that is translated first, if it is. */
+static JSValue compile_translated(const Program *program, bool is_turn, bool *awaits)
+{
+    if (!translator_takes(program->name))
+        return compile(program->source, program->len, program->name, is_turn, awaits);
+    size_t len = program->len;
+    char *translated = translator_run(context, program->source, &len, program->name);
+    *awaits = false;
+    JSValue compiled = translated ? compile(translated, len, program->name, is_turn, awaits) : JS_EXCEPTION;
+    js_free(context, translated);
     return compiled;
 }
 
@@ -105,7 +118,7 @@ static bool settled(JSValueConst promise, Ran *ran)
 Ran program_run(const Program *program, bool is_turn)
 {
     bool awaits;
-    JSValue compiled = compile(program->source, program->len, program->name, is_turn, &awaits);
+    JSValue compiled = compile_translated(program, is_turn, &awaits);
     bool is_module = JS_VALUE_GET_TAG(compiled) == JS_TAG_MODULE;
     awaits = awaits && !is_module;
     JSValue value = JS_IsException(compiled) ? compiled : JS_EvalFunction(context, compiled);

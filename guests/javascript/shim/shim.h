@@ -71,6 +71,13 @@ extern int32_t exit_code;
 void modules_install(JSContext *ctx, JSValue native);
 JSValue modules_compile(JSContext *ctx, const char *source, size_t len, const char *name);
 
+/* translator.c */
+bool translator_takes(const char *name);
+bool translator_install(JSContext *ctx, const char *source, size_t len);
+char *translator_run(JSContext *ctx, const char *source, size_t *len, const char *name);
+void translator_begin(void);
+void translator_offer(JSContext *ctx, JSValue native);
+
 /* files.c */
 void files_install(JSContext *ctx, JSValue native);
 char *files_read(const char *path, size_t *len);
@@ -118,7 +125,9 @@ uint8_t *answer_finish(void);
 /* abi.c: memory that `host_alloc` gave. */
 void abi_release(void *allocated);
 
-/* turn.c */
+/* turn.c: of the shadow stack, which the build makes this large, the margin is for what runs below a check. */
+#define STACK_BYTES (4 << 20)
+#define STACK_MARGIN (256 << 10)
 uint8_t *turn_answer(char *request, size_t len);
 JSValue hook(const char *name, int argc, JSValueConst *argv);
 int turn_plain(const char *source, size_t len);

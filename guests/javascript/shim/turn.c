@@ -8,10 +8,6 @@ JSRuntime *runtime;
 JSContext *context;
 JSValue hooks;
 
-/* Of the shadow stack, which the build makes this large; the rest is for what runs below a check. */
-#define STACK_BYTES (4 << 20)
-#define STACK_MARGIN (256 << 10)
-
 static const char LIBRARY[] = {
 #embed "library.js"
     , 0
@@ -29,6 +25,7 @@ __attribute__((constructor)) static void start(void)
     loop_install(context, native);
     modules_install(context, native);
     files_install(context, native);
+    translator_offer(context, native);
     JSValue library = JS_Eval(context, LIBRARY, sizeof LIBRARY - 1, "<sandcell>", JS_EVAL_TYPE_GLOBAL);
     hooks = JS_Call(context, library, JS_UNDEFINED, 1, (JSValueConst *)&native);
     if (JS_IsException(hooks)) {
@@ -85,6 +82,21 @@ static void fresh(void)
     JS_FreeValue(context, hook("fresh", 0, NULL));
 }
 
+/* The stack is measured from here. */
+static void begin(void)
+{
+    JS_UpdateStackTop(runtime);
+    translator_begin();
+}
+
+/* `T` and a source: what translates programs from now on. */
+static Ran install_translator(const char *source, size_t len)
+{
+    if (translator_install(context, source, len))
+        return (Ran){ VALUE, JS_UNDEFINED };
+    return program_raised(JS_GetException(context));
+}
+
 uint8_t *turn_answer(char *request, size_t len)
 {
     if (len == 1 && request[0] == '!') {
@@ -92,10 +104,15 @@ uint8_t *turn_answer(char *request, size_t len)
         output_flush();
         return (uint8_t *)&nothing;
     }
-    JS_UpdateStackTop(runtime);
+    begin();
     answer_begin();
     if (len == 1 && request[0] == 'z') {
         turn_freeze();
+        return answer_finish();
+    }
+    if (len > 2 && !memcmp(request, "T\n", 2)) {
+        Program translator = { "<translator>", request + 2, len - 2 };
+        answer_put(install_translator(translator.source, translator.len), &translator);
         return answer_finish();
     }
     char *end = memchr(request, '\n', len), *head = request;
@@ -130,7 +147,7 @@ uint8_t *turn_answer(char *request, size_t len)
 int turn_plain(const char *source, size_t len)
 {
     char name[32];
-    JS_UpdateStackTop(runtime);
+    begin();
     answer_begin();
     loop_begin();
     memory_refused = false;
@@ -145,7 +162,7 @@ int turn_plain(const char *source, size_t len)
 
 void turn_finish(void)
 {
-    JS_UpdateStackTop(runtime);
+    begin();
     loop_begin();
     JS_FreeValue(context, hook("finish", 0, NULL));
     output_flush();

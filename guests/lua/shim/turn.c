@@ -7,6 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The exception that setjmp and longjmp are made of; libc throws it and defines it nowhere. */
+__asm__(".globl __c_longjmp\n.tagtype __c_longjmp i32\n__c_longjmp:\n");
+
 static const char LIBRARY[] = {
 #embed "library.lua"
     , 0

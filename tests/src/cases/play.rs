@@ -81,6 +81,7 @@ fn image(name: &str, limits: &Limits) -> Result<Image> {
         Some(guest) => Image::command(guests::engine(), guest, &guests::wat_source(guest), limits),
         None if name == "python" => Ok(guests::python().clone()),
         None if name == "javascript" => Ok(guests::javascript().clone()),
+        None if name == "typescript" => Ok(guests::typescript().clone()),
         None if name == "lua" => Ok(guests::lua().clone()),
         None => Image::load(&Engine::new()?, name),
     }
