@@ -85,10 +85,10 @@ def _exported(tmp_path: Path) -> tuple[bytes, str]:
 def test_guests_in_the_wheel_need_neither_network_nor_compiler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     engine = sandcell.Engine(cache=tmp_path / "cache")
-    for image, code in (("javascript", "6 * 7"), ("lua", "return 6 * 7")):
+    for image, code in (("typescript", "6 * (7 as number)"), ("javascript", "6 * 7"), ("lua", "return 6 * 7")):
         with sandcell.Sandbox(image, engine=engine) as box:
             assert box.run(code).check().result == 42
-    assert sorted(image.name for image in sandcell.images.list(engine=engine)) == ["javascript", "lua"]
+    assert sorted(image.name for image in sandcell.images.list(engine=engine)) == ["javascript", "lua", "typescript"]
 
 
 def test_a_package_with_an_image_in_two_parts_is_unpacked_and_nothing_is_built(
