@@ -77,12 +77,15 @@ impl Image {
         Ok(Image::remembered(&engine, report.end(done)?))
     }
 
-    /// The package that an image which comes with the library is made of.
+    /// The package that an image which comes with the library is made of; `image` is that image's own name, and
+    /// `base` that of the image it goes on from, or empty.
     #[staticmethod]
     fn source_of(py: Python<'_>, name: &str) -> Result<Py<PyDict>> {
         let recipe = recipe(name)?;
         let source = recipe.source();
         let dict = PyDict::new(py);
+        dict.set_item("image", recipe.name())?;
+        dict.set_item("base", recipe.base().unwrap_or_default())?;
         dict.set_item("registry", &source.registry)?;
         dict.set_item("package", &source.package)?;
         dict.set_item("version", &source.version)?;

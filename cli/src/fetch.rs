@@ -104,6 +104,18 @@ pub(crate) fn source_at(cache: &CacheDir, recipe: &Recipe, path: &Path, say: Say
     into_cache(cache, &folder_name(source), true, |folder| pip(folder, &requirement, &by_hand(recipe)))
 }
 
+/// Copies what building an image reads of its source into a folder, which is then a source too.
+pub(crate) fn copy_needed(recipe: &Recipe, source: &Path, to: &Path) -> Result<(), Failure> {
+    for needed in recipe.needs() {
+        let copy = to.join(needed);
+        if let Some(folder) = copy.parent() {
+            fs::create_dir_all(folder).map_err(Failure::io(format!("creating {}", folder.display())))?;
+        }
+        compile::copy(&source.join(needed), &copy)?;
+    }
+    Ok(())
+}
+
 /// What a recipe compiles is built from the fetched source, and that is not, from itself.
 fn finished(
     cache: &CacheDir,
@@ -113,6 +125,9 @@ fn finished(
     say: Say<'_>,
 ) -> Result<PathBuf, Failure> {
     let Some(compile) = recipe.compile() else { return Ok(unpacked) };
+    if recipe.module().is_some_and(|(module, _)| unpacked.join(module).is_file()) {
+        return Ok(unpacked);
+    }
     let Compiler { registry, package, version, .. } = &compile.compiler;
     if registry != "pypi" {
         return Err(Failure::Usage(format!("this version cannot fetch from the registry `{registry}`")));

@@ -3,6 +3,7 @@
 mod archive;
 mod build;
 mod derive;
+mod fetch;
 mod manage;
 
 use crate::failure::Failure;
@@ -11,6 +12,7 @@ use archive::{ExportArgs, ImportArgs};
 use build::BuildArgs;
 use clap::{Args, Subcommand};
 use derive::DeriveArgs;
+use fetch::FetchArgs;
 use manage::{GcArgs, ListArgs, RemoveArgs, ShowArgs};
 use sandcell::{CacheDir, Engine, ImageInfo};
 
@@ -32,6 +34,7 @@ pub(crate) struct ImageArgs {
 #[derive(Debug, Subcommand)]
 enum ImageCommand {
     Build(BuildArgs),
+    Fetch(FetchArgs),
     Derive(DeriveArgs),
     List(ListArgs),
     Show(ShowArgs),
@@ -51,7 +54,7 @@ impl ImageArgs {
             ImageCommand::Export(args) => args.json,
             ImageCommand::Import(args) => args.json,
             ImageCommand::Gc(args) => args.json,
-            ImageCommand::Remove(_) => false,
+            ImageCommand::Fetch(_) | ImageCommand::Remove(_) => false,
         }
     }
 }
@@ -61,6 +64,7 @@ pub(crate) fn execute(args: ImageArgs) -> Result<u8, Failure> {
     let engine = Engine::builder().cache(cache.clone()).build()?;
     match args.command {
         ImageCommand::Build(args) => build::execute(&cache, &args),
+        ImageCommand::Fetch(args) => fetch::execute(&cache, &args),
         ImageCommand::Derive(args) => derive::execute(&engine, &args),
         ImageCommand::List(args) => manage::list(&engine, &args),
         ImageCommand::Show(args) => manage::show(&engine, &args),

@@ -5,6 +5,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a build tool talks to the terminal")]
 
 mod cargo;
+mod dist;
 mod docs;
 mod graph;
 mod guarantees;
@@ -43,6 +44,12 @@ enum Task {
     },
     /// Build the Python wheel, and test it in a fresh environment
     Python,
+    /// Make the wheels that are published, in target/dist
+    Dist {
+        /// The processors that the image is compiled for, as for `sandcell image build`
+        #[arg(long, default_value = "x86-64-v2")]
+        baseline: String,
+    },
     /// Write the generated pages of docs/
     Docs {
         /// Compare instead of writing
@@ -63,7 +70,8 @@ fn main() -> ExitCode {
         Task::Images => images(),
         Task::Servers => servers::install(),
         Task::Test { fast } => test(fast),
-        Task::Python => images().and_then(|()| python::wheel()).and_then(|wheel| python::test(&wheel)),
+        Task::Python => images().and_then(|()| python()),
+        Task::Dist { baseline } => build_command().and_then(|()| dist::dist(&baseline)),
         Task::Docs { check } => build_command().and_then(|()| docs::docs(check)),
         Task::Bench { json } => bench(json),
     };
@@ -122,8 +130,14 @@ fn test(fast: bool) -> Result<(), String> {
         };
         run(&mut tests)
     });
-    steps.step("Python", || python::wheel().and_then(|wheel| python::test(&wheel)));
+    steps.step("Python", python);
     steps.summary()
+}
+
+fn python() -> Result<(), String> {
+    let wheel = python::wheel()?;
+    dist::check_installed(&wheel)?;
+    python::test(&wheel)
 }
 
 /// The unit tests of the code that serves Python guests, on the Python of this machine.

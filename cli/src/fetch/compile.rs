@@ -70,7 +70,7 @@ fn make_executable(program: &Path) -> Result<(), Failure> {
 }
 
 /// Copies regular files and folders; a source has nothing else that is needed.
-fn copy(from: &Path, to: &Path) -> Result<(), Failure> {
+pub(super) fn copy(from: &Path, to: &Path) -> Result<(), Failure> {
     let failure = || Failure::io(format!("copying {}", from.display()));
     let kind = fs::symlink_metadata(from).map_err(failure())?;
     if kind.is_file() {

@@ -55,10 +55,7 @@ pub(super) fn execute(cache: &CacheDir, args: &BuildArgs) -> Result<u8, Failure>
         None => engine,
     }
     .build()?;
-    let recipe = Recipe::builtin(&args.name).ok_or_else(|| {
-        let known = Recipe::builtin_names().collect::<Vec<_>>().join(", ");
-        Failure::Usage(format!("there is no recipe for an image `{}`; there are: {known}", args.name))
-    })?;
+    let recipe = recipe(&args.name)?;
     let mut display = Display::new(args.quiet || args.json);
     let (image, built) = match (args.force, Image::load(engine, recipe.name())) {
         (false, Ok(image)) if image.is_made_by(&recipe) => (image, false),
@@ -72,6 +69,14 @@ pub(super) fn execute(cache: &CacheDir, args: &BuildArgs) -> Result<u8, Failure>
         report::print_text(&format!("{} ({how})\n", row(image.info())))?;
     }
     Ok(0)
+}
+
+/// A recipe that comes with the library.
+pub(super) fn recipe(name: &str) -> Result<Recipe, Failure> {
+    Recipe::builtin(name).ok_or_else(|| {
+        let known = Recipe::builtin_names().collect::<Vec<_>>().join(", ");
+        Failure::Usage(format!("there is no recipe for an image `{name}`; there are: {known}"))
+    })
 }
 
 fn build_anew(

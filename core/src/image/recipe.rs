@@ -356,6 +356,16 @@ impl Recipe {
         self.parsed.module.as_ref().map(|module| (module.from.as_str(), module.sha256.to_string()))
     }
 
+    /// What building reads of the unpacked source, or of what was compiled from it: paths of files, and of
+    /// folders of licences. A folder with these is a source too.
+    pub fn needs(&self) -> impl Iterator<Item = &str> {
+        let Parsed { module, translator, file, unzip, untar, licences, .. } = &self.parsed;
+        let archives = unzip.iter().map(|archive| &archive.from).chain(untar.iter().map(|archive| &archive.from));
+        let files = file.iter().map(|file| &file.from).chain(archives);
+        let module = module.iter().map(|module| &module.from).chain(translator.iter().filter_map(Part::from));
+        module.chain(files).chain(licences).map(String::as_str)
+    }
+
     /// The files that come with the library and that the module is made of: path and text.
     pub fn own_files(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
         self.own.iter().copied()
