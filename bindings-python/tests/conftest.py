@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,3 +38,13 @@ def ctrl_c() -> Iterator[None]:
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture(scope="session")
+def ran() -> Iterator[list[str]]:
+    """What was run of the conformance cases, a line for each; kept for the table of parity if that is wanted."""
+    lines: list[str] = []
+    yield lines
+    if folder := os.environ.get("SANDCELL_PARITY_RECORDS"):
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        (Path(folder) / "python.all").write_text("\n".join(lines))

@@ -17,12 +17,14 @@ CASES = cases.read_all()
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case["name"] for case in CASES])
-def test_the_case_holds(case: dict[str, Any], tmp_path: Path, uncached: sandcell.Engine) -> None:
+def test_the_case_holds(case: dict[str, Any], tmp_path: Path, uncached: sandcell.Engine, ran: list[str]) -> None:
     findings = cases.run(case, tmp_path, uncached)
     reason = SKIPS.get(case["name"])
     if reason is None:
         assert not findings, "\n".join(findings)
+        ran.append(f"ran {case['name']}")
     elif findings:
+        ran.append(f"skipped {case['name']}")
         pytest.skip(reason)
     else:
         pytest.fail(f"{case['name']} passes: take it off skips.json")

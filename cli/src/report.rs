@@ -1,7 +1,7 @@
 //! Outcomes and errors as text, JSON and exit status.
 
 use crate::failure::{INTERRUPTED, STOPPED};
-use sandcell::{LimitKey, Limits, Outcome, Status, Stream, Unit};
+use sandcell::{Diagnostic, LimitKey, Limits, Outcome, Status, Stream, Unit};
 use serde::Serialize;
 use std::io::{self, ErrorKind, Write};
 
@@ -56,11 +56,26 @@ pub(crate) fn print_ending(outcome: &Outcome, limits: &Limits) {
     }
 }
 
+/// What a compiler found in a program that runs all the same. Of one that does not, it is on standard error already.
+pub(crate) fn print_warnings(outcome: &Outcome) {
+    if matches!(outcome.status, Status::Raised { .. }) {
+        return;
+    }
+    for Diagnostic { severity, message, file, line, column, code, .. } in &outcome.diagnostics {
+        let place = [file.clone(), line.map(|line| line.to_string()), column.map(|column| column.to_string())];
+        let place: Vec<String> = place.into_iter().flatten().collect();
+        let code = code.as_ref().map(|code| format!(" [{code}]")).unwrap_or_default();
+        notice(&format!("{}: {}: {message}{code}", place.join(":"), severity.as_str()));
+    }
+}
+
 /// One line for every end that the guest's own output does not explain.
 fn ending(outcome: &Outcome, limits: &Limits) -> Option<String> {
     let what = match &outcome.status {
         Status::Exited { .. } => String::new(),
         Status::Raised { r#type, .. } => format!("the program raised {}", r#type),
+        // Nothing of it ran, so it was the compiler that exceeded a limit of its own: the hint says which.
+        Status::Exceeded { limit } if outcome.usage.fuel == 0 => format!("the program exceeded {limit}"),
         Status::Exceeded { limit } => {
             format!("the guest exceeded {limit} ({})", with_unit(*limit, limits.value(*limit)))
         }

@@ -110,6 +110,7 @@ pub(crate) fn execute(args: RunArgs) -> Result<u8, Failure> {
     if args.json {
         report::print_json(&outcome)?;
     } else {
+        report::print_warnings(&outcome);
         report::print_ending(&outcome, &limits);
     }
     // Who interrupts a run wants to know what it was doing so far.

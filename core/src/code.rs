@@ -112,7 +112,7 @@ codes! {
     /// The cache folder cannot be created, written or made private.
     cache_unwritable = 302, CacheUnwritable, Host, "Set SANDCELL_CACHE to a folder that you own and can write.";
     /// A file or system call of the host failed.
-    host_io = 303, HostIo, Host, "See the operating system's message; a full disk or missing permission is the usual cause.";
+    host_io = 303, HostIo, Host, "See the operating system's message; a name that is not there, a missing permission or a full disk is the usual cause.";
     /// Another library replaced the process's trap handlers after the engine was made.
     signal_handlers_replaced = 304, SignalHandlersReplaced, Host, "Enable faulthandler and crash reporters before making the Engine, or make it with `explicit_traps`.";
     /// The machine cannot give what the engine needs: address space, memory or a stack.

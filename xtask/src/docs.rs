@@ -1,17 +1,21 @@
 //! Pages of docs/ that are generated from the tables, so that they cannot drift from the code.
 
 use crate::cargo::{output, sandcell};
+use crate::parity;
 use crate::source::root;
 use std::fs;
 
-const PAGES: [&str; 4] = ["limits", "errors", "languages", "cli"];
+const PAGES: [&str; 5] = ["limits", "errors", "languages", "cli", "parity"];
 
-/// Writes the pages, or with `check` compares them. The `sandcell` command must have been built.
+/// Writes the pages, or with `check` compares them. The commands must have been built.
 pub(crate) fn docs(check: bool) -> Result<(), String> {
     let mut old = Vec::new();
     for page in PAGES {
         let path = root().join("docs").join(format!("{page}.md"));
-        let current = output(&mut sandcell(&["reference", page]))?;
+        let current = match page {
+            "parity" => output(&mut parity::page())?,
+            _ => output(&mut sandcell(&["reference", page]))?,
+        };
         if fs::read_to_string(&path).ok().as_deref() == Some(current.as_str()) {
             continue;
         }

@@ -9,6 +9,7 @@ mod dist;
 mod docs;
 mod graph;
 mod guarantees;
+mod parity;
 mod python;
 mod servers;
 mod source;
@@ -120,6 +121,7 @@ fn test(fast: bool) -> Result<(), String> {
     steps.step("images", images);
     steps.step("MCP servers", servers::install);
     steps.step("tests", || {
+        parity::forget()?;
         let mut tests = cargo(&["test", "--release", "--workspace", "--no-fail-fast"]);
         match source::shared() {
             Some(shared) => tests.env("SANDCELL_SHARED", shared),
@@ -131,6 +133,7 @@ fn test(fast: bool) -> Result<(), String> {
         run(&mut tests)
     });
     steps.step("Python", python);
+    steps.step("parity", parity::check);
     steps.summary()
 }
 

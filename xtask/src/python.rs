@@ -4,6 +4,7 @@
 //! target/python.
 
 use crate::cargo::{run, sandcell};
+use crate::parity;
 use crate::source::root;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -55,7 +56,8 @@ pub(crate) fn test(wheel: &Path) -> Result<(), String> {
     run(python(&["-m", "mypy.stubtest"]).args(stubs))?;
     let examples = ["-m", "pyright", "--pythonpath"];
     run(python(&examples).arg(bin.join("python")).args(["../examples/python", "python"]))?;
-    run(&mut python(&["-X", "dev", "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests"]))
+    let mut tests = python(&["-X", "dev", "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests"]);
+    run(tests.env("SANDCELL_PARITY_RECORDS", parity::records()))
 }
 
 /// The programs of an environment that holds what `requirements-NAME.txt` pins.
