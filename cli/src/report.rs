@@ -228,7 +228,11 @@ mod tests {
     #[test]
     fn every_end_but_a_clean_one_gets_one_line() {
         let limits = Limits::new();
-        let line = |status, hint| ending(&ended(status, hint), &limits);
+        let line = |status, hint| {
+            let mut outcome = ended(status, hint);
+            outcome.usage.fuel = 1;
+            ending(&outcome, &limits)
+        };
         assert_eq!(line(Status::Exited { code: 0 }, ""), None);
         assert_eq!(
             line(Status::Exceeded { limit: LimitKey::MemoryBytes }, "Use less.").as_deref(),
@@ -238,6 +242,9 @@ mod tests {
             line(Status::Trapped { reason: TrapReason::StackOverflow }, "").as_deref(),
             Some("the guest trapped: stack_overflow")
         );
+        let compiling = ended(Status::Exceeded { limit: LimitKey::MemoryBytes }, "The compiler was stopped.");
+        let line = ending(&compiling, &limits);
+        assert_eq!(line.as_deref(), Some("the program exceeded memory_bytes. The compiler was stopped."));
     }
 
     #[test]

@@ -256,3 +256,35 @@ fn the_command_line_compiles_and_runs_and_prints_what_the_compiler_found() {
     let refused = run(&["--flag=-fplugin=x", path]);
     assert_eq!(refused.code, Some(126), "{refused:?}");
 }
+
+#[test]
+fn names_of_files_that_look_like_the_compilers_own_make_its_words_no_longer() {
+    // The name of each file holds the path of the one before many times.
+    let names: Vec<String> = (0..8)
+        .map(|unit: usize| match unit.checked_sub(1) {
+            None => "0.c".to_owned(),
+            Some(before) => format!("{unit}{}/x.c", format!("/objects/{before}.o").repeat(70)),
+        })
+        .collect();
+    let text = |unit: usize| if unit == 0 { "#error \"/objects/7.o /objects/6.o\"" } else { "int unused;" };
+    let files: Vec<(&str, &str)> = names.iter().enumerate().map(|(unit, name)| (name.as_str(), text(unit))).collect();
+    let program = Program::project(files, "0.c").unwrap();
+    let outcome = guests::sandbox(guests::c(), Policy::new(), Limits::new()).run(program).unwrap();
+    let Status::Raised { r#type, traceback, .. } = &outcome.status else { panic!("{:?}", outcome.status) };
+    assert_eq!(r#type, "CompileError");
+    assert!(traceback.len() <= 65 << 10, "{} bytes", traceback.len());
+    assert!(outcome.usage.peak_memory_bytes < 1 << 30);
+}
+
+#[test]
+fn the_compilers_module_bytes_hold_for_what_was_compiled_before_too() {
+    let source = "#include <stdio.h>\nint main(void) { puts(\"kept, and judged again\"); return 7; }";
+    let run = |limits: Limits| {
+        let builder = Sandbox::builder(guests::c()).compile_limits(limits);
+        builder.build().unwrap().run(Program::code(source)).unwrap().status
+    };
+    assert_eq!(run(Limits::for_compiling()), Status::Exited { code: 7 });
+    let small = Limits::for_compiling().with(LimitKey::ModuleBytes, 1024).unwrap();
+    assert_eq!(run(small), Status::Exceeded { limit: LimitKey::ModuleBytes });
+    assert_eq!(run(Limits::for_compiling()), Status::Exited { code: 7 });
+}

@@ -30,6 +30,7 @@ const GRACE: Duration = Duration::from_millis(500);
 
 /// Compiles, and runs what was made.
 pub(super) async fn run(job: Job, compile_ms: u64, setup: Setup, shared: Shared, broker: Option<Broker>) -> Finished {
+    let began = Instant::now();
     let made = Working::start(job, compile_ms);
     shared.interrupt.set_aside();
     let made = match made {
@@ -40,13 +41,13 @@ pub(super) async fn run(job: Job, compile_ms: u64, setup: Setup, shared: Shared,
     let compiled = match made {
         Ok(Some(Ok(Ok(compiled)))) => compiled,
         Ok(Some(Ok(Err(error)))) => return failed(setup.vfs, error),
-        Ok(None) => return refused(setup, Refusal::too_slow(compile_ms), Findings::default(), Cost::default()),
+        Ok(None) => return refused(setup, Refusal::too_slow(compile_ms), Findings::default(), given_up(began)),
         Ok(Some(Err(_))) => {
             return failed(setup.vfs, Error::Internal { reason: "the compiler's thread ended".into() });
         }
         Err(stop) => {
             let stopped = Refusal { status: store::status_of(stop), hint: String::new() };
-            return refused(setup, stopped, Findings::default(), Cost::default());
+            return refused(setup, stopped, Findings::default(), given_up(began));
         }
     };
     let Compiled { verdict, findings, cost } = compiled;
@@ -66,6 +67,11 @@ pub(super) async fn run(job: Job, compile_ms: u64, setup: Setup, shared: Shared,
         remains.compile = cost;
     }
     finished
+}
+
+/// What is known of a compiler's cost that nobody waited for: how long it was waited for.
+fn given_up(began: Instant) -> Cost {
+    Cost { fuel: 0, time: began.elapsed() }
 }
 
 /// The compiler's thread, which ends soon after nobody waits for it any more.

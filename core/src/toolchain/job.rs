@@ -66,10 +66,17 @@ impl Job {
     /// `host_io`, `host_exhausted`, `internal`.
     pub(crate) fn make(&self, interrupt: &Arc<Interrupt>) -> Result<Compiled> {
         let key = self.key();
-        if let Some(kept) = kept::find(self.engine(), key) {
-            return Ok(kept);
+        let mut compiled = match kept::find(self.engine(), key) {
+            Some(kept) => kept,
+            None => kept::make_once(self.engine(), key, || self.compile(interrupt))?,
+        };
+        // Another caller may have made it, with other limits.
+        if let Verdict::Ready(Ready { bytes, .. }) = compiled.verdict
+            && let Some(refusal) = self.too_long(bytes)
+        {
+            compiled.verdict = Verdict::Refused(refusal);
         }
-        kept::make_once(self.engine(), key, || self.compile(interrupt))
+        Ok(compiled)
     }
 
     /// The address of all that goes into the module.
@@ -108,24 +115,29 @@ impl Job {
             }
         }
         let (verdict, code) = match made.and_then(|()| steps.module().map_err(|_| nothing())) {
-            Ok(wasm) => self.finish(&wasm)?,
+            Ok(wasm) => {
+                findings.without_errors();
+                self.finish(&wasm)?
+            }
             Err(refusal) => (Verdict::Refused(refusal), None),
         };
         let cost = Cost { fuel: steps.fuel(), time: began.elapsed() };
         Ok((Compiled { verdict, findings, cost }, code))
     }
 
+    fn too_long(&self, bytes: u64) -> Option<Refusal> {
+        let allowed = self.limits.value(LimitKey::ModuleBytes);
+        let hint = format!(
+            "The compiled program is {bytes} bytes long, and `module_bytes` of the compiler allows {allowed}: make it smaller, above all its static data."
+        );
+        (bytes > allowed).then_some(Refusal { status: Status::Exceeded { limit: LimitKey::ModuleBytes }, hint })
+    }
+
     /// From the module to code of this machine.
     fn finish(&self, wasm: &[u8]) -> Result<(Verdict, Option<Arc<Code>>)> {
-        let (bytes, allowed) = (wasm.len() as u64, self.limits.value(LimitKey::ModuleBytes));
-        if bytes > allowed {
-            let hint = format!(
-                "The compiled program is {bytes} bytes long, and `module_bytes` of the compiler allows {allowed}: make it smaller, above all its static data."
-            );
-            return Ok((
-                Verdict::Refused(Refusal { status: Status::Exceeded { limit: LimitKey::ModuleBytes }, hint }),
-                None,
-            ));
+        let bytes = wasm.len() as u64;
+        if let Some(refusal) = self.too_long(bytes) {
+            return Ok((Verdict::Refused(refusal), None));
         }
         let made = needs(wasm).and_then(|needs| {
             let code = self.engine().compile(Start::Module, wasm)?;

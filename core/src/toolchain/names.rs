@@ -12,7 +12,7 @@ pub(super) const OBJECTS: &str = "/objects";
 pub(super) const MODULE: &str = "/objects/module.wasm";
 
 /// Paths of the compiler's tree and what people see instead: nobody can look there.
-const SEEN_AS: [(&str, &str); 7] = [
+const SEEN_AS: [(&str, &str); 9] = [
     ("/program/./", ""),
     ("/program/", ""),
     ("/sandcell/", "<sandcell>/"),
@@ -21,7 +21,11 @@ const SEEN_AS: [(&str, &str); 7] = [
     ("/usr/include/c++/v1/", "<libc++>/"),
     ("/usr/include/wasm32-wasip1/", "<libc>/"),
     ("/usr/include/", "<clang>/"),
+    ("/usr/lib/wasm32-wasip1/", ""),
+    ("/usr/lib/wasm32-unknown-wasip1/", ""),
 ];
+/// The most that text may grow to while names take the place of paths: a name is many times as long.
+const MOST_BYTES: usize = 256 << 10;
 
 /// The object of the program's unit with this number.
 pub(super) fn object(unit: usize) -> String {
@@ -37,17 +41,35 @@ pub(super) fn folder(name: &str) -> Result<String, &'static str> {
     Ok(path.to_string())
 }
 
-/// Text of the compiler with the user's own names in place of paths of the compiler's tree.
+/// Text of the compiler with the user's own names in place of paths of the compiler's tree. What was put in is not looked
+/// at again, whatever a name looks like, and what would make the text too long is left out.
 pub(super) fn as_seen(text: &str, units: &[String]) -> String {
-    let mut text = text.to_owned();
-    for (path, seen) in SEEN_AS {
-        text = text.replace(path, seen);
+    let mut seen = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find('/') {
+        seen.push_str(&rest[..at]);
+        rest = &rest[at..];
+        let (path, name) = path(rest, units).unwrap_or(("/", "/"));
+        if seen.len() + name.len() > MOST_BYTES {
+            return seen;
+        }
+        seen.push_str(name);
+        rest = &rest[path.len()..];
     }
-    // From the last: `/objects/1.o` is the end of no other one's path, but the rule need not rely on that.
-    for (unit, name) in units.iter().enumerate().rev() {
-        text = text.replace(&object(unit), name);
+    seen.push_str(rest);
+    seen
+}
+
+/// The path of the compiler's tree that a text begins with, and what is seen instead.
+fn path<'a>(text: &'a str, units: &'a [String]) -> Option<(&'a str, &'a str)> {
+    if let Some((path, seen)) = SEEN_AS.iter().find(|(path, _)| text.starts_with(path)) {
+        return Some((path, seen));
     }
-    text.replace("/usr/lib/wasm32-wasip1/", "").replace("/usr/lib/wasm32-unknown-wasip1/", "")
+    let number = text.strip_prefix(OBJECTS)?.strip_prefix('/')?;
+    let digits = number.bytes().take_while(u8::is_ascii_digit).count();
+    let name = units.get(number[..digits].parse::<usize>().ok()?)?;
+    number[digits..].strip_prefix(".o")?;
+    Some((&text[..OBJECTS.len() + 1 + digits + 2], name))
 }
 
 #[cfg(test)]
@@ -62,6 +84,20 @@ mod tests {
             as_seen(text, &units),
             "main.c:1:2: error: x\nwasm-ld: error: lib/util.c: undefined symbol: f\n<libc++>/vector:3:1: note: y"
         );
+    }
+
+    #[test]
+    fn a_name_that_looks_like_paths_is_put_in_once_and_no_more_than_fits() {
+        let path = |unit: usize| format!("{}/", object(unit));
+        let units: Vec<String> =
+            (0..8).map(|unit: usize| format!("{unit}{}x.c", path(unit.saturating_sub(1)).repeat(80))).collect();
+        assert_eq!(as_seen(&object(7), &units), units[7]);
+        assert_eq!(
+            as_seen("/objects/8.o /objects/.o /objects/1.obj", &units),
+            format!("/objects/8.o /objects/.o {}bj", units[1])
+        );
+        let long = as_seen(&path(7).repeat(20_000), &units);
+        assert!(long.len() <= MOST_BYTES && long.starts_with(&units[7]));
     }
 
     #[test]
