@@ -24,8 +24,8 @@ const SEEN_AS: [(&str, &str); 9] = [
     ("/usr/lib/wasm32-wasip1/", ""),
     ("/usr/lib/wasm32-unknown-wasip1/", ""),
 ];
-/// The most that text may grow to while names take the place of paths: a name is many times as long.
-const MOST_BYTES: usize = 256 << 10;
+/// The most that text may grow by while names take the place of paths: a name is many times as long.
+const MOST_GROWTH: usize = 256 << 10;
 
 /// The object of the program's unit with this number.
 pub(super) fn object(unit: usize) -> String {
@@ -44,13 +44,14 @@ pub(super) fn folder(name: &str) -> Result<String, &'static str> {
 /// Text of the compiler with the user's own names in place of paths of the compiler's tree. What was put in is not looked
 /// at again, whatever a name looks like, and what would make the text too long is left out.
 pub(super) fn as_seen(text: &str, units: &[String]) -> String {
+    let most = text.len() + MOST_GROWTH;
     let mut seen = String::new();
     let mut rest = text;
     while let Some(at) = rest.find('/') {
         seen.push_str(&rest[..at]);
         rest = &rest[at..];
         let (path, name) = path(rest, units).unwrap_or(("/", "/"));
-        if seen.len() + name.len() > MOST_BYTES {
+        if seen.len() + name.len() > most {
             return seen;
         }
         seen.push_str(name);
@@ -96,8 +97,9 @@ mod tests {
             as_seen("/objects/8.o /objects/.o /objects/1.obj", &units),
             format!("/objects/8.o /objects/.o {}bj", units[1])
         );
-        let long = as_seen(&path(7).repeat(20_000), &units);
-        assert!(long.len() <= MOST_BYTES && long.starts_with(&units[7]));
+        let paths = path(7).repeat(20_000);
+        let long = as_seen(&paths, &units);
+        assert!(long.len() <= paths.len() + MOST_GROWTH && long.starts_with(&units[7]));
     }
 
     #[test]
