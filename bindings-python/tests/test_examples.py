@@ -9,6 +9,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "examples" / "pytho
 
 import agent  # noqa: E402
 import approval  # noqa: E402
+import plugin  # noqa: E402
 import scoring  # noqa: E402
 
 
@@ -23,3 +24,13 @@ def test_a_thousand_programs_are_scored() -> None:
 
 def test_what_is_not_approved_does_not_happen() -> None:
     assert approval.main() == ["a paper"]
+
+
+def test_a_plugin_reaches_nothing_and_leaves_nothing_for_the_next_document() -> None:
+    results = plugin.main()
+    assert results["shout"][1]["title"] == "TWO"
+    assert results["words"] == [{"words": 2, "seen": 3}, {"words": 1, "seen": 5}]
+    assert results["counts"] == [1, 1]
+    refused = {"thief": "FileNotFoundError", "spy": "AttributeError", "endless": "exceeded fuel", "greedy": "MemoryError"}
+    for name, why in {**refused, "broken": "SyntaxError"}.items():
+        assert results[name].startswith("refused: ") and why in results[name], (name, results[name])
