@@ -18,6 +18,7 @@ mod unsafety;
 
 use cargo::{cargo, examples, run, sandcell};
 use clap::{Parser, Subcommand};
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use steps::Steps;
 
@@ -63,6 +64,15 @@ enum Task {
         #[arg(long)]
         json: bool,
     },
+    /// Compare the Python package with Rust and with its nearest peers, which are fetched for this
+    Compare {
+        /// The interpreter; the peers have wheels for 3.12 and later only
+        #[arg(long, default_value = "python3")]
+        python: PathBuf,
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 fn main() -> ExitCode {
@@ -75,6 +85,7 @@ fn main() -> ExitCode {
         Task::Dist { baseline } => build_command().and_then(|()| dist::dist(&baseline)),
         Task::Docs { check } => build_command().and_then(|()| docs::docs(check)),
         Task::Bench { json } => bench(json),
+        Task::Compare { python, json } => compare(&python, json),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -141,6 +152,12 @@ fn python() -> Result<(), String> {
     let wheel = python::wheel()?;
     dist::check_installed(&wheel)?;
     python::test(&wheel)
+}
+
+fn compare(python: &Path, json: bool) -> Result<(), String> {
+    build_command()?;
+    run(&mut sandcell(&["image", "build", "python"]))?;
+    python::compare(&python::wheel()?, python, json)
 }
 
 /// The unit tests of the code that serves Python guests, on the Python of this machine.

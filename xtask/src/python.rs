@@ -60,6 +60,18 @@ pub(crate) fn test(wheel: &Path) -> Result<(), String> {
     run(tests.env("SANDCELL_PARITY_RECORDS", parity::records()))
 }
 
+/// Prints how the wheel compares with Rust and with its peers, in an environment of this interpreter.
+pub(crate) fn compare(wheel: &Path, interpreter: &Path, json: bool) -> Result<(), String> {
+    let environment = target("bench");
+    run(Command::new(interpreter).args(["-m", "venv", "--clear"]).arg(&environment))?;
+    let bin = environment.join("bin");
+    let bench = package().join("bench");
+    run(pip(&bin).arg("-r").arg(bench.join("requirements.txt")).arg(wheel))?;
+    let mut compare = Command::new(bin.join("python"));
+    compare.arg(bench.join("compare.py")).arg("--sandcell").arg(root().join("target/release/sandcell"));
+    run(compare.args(json.then_some("--json")))
+}
+
 /// The programs of an environment that holds what `requirements-NAME.txt` pins.
 pub(crate) fn environment(name: &str) -> Result<PathBuf, String> {
     let requirements = package().join(format!("requirements-{name}.txt"));
