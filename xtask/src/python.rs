@@ -56,8 +56,9 @@ pub(crate) fn test(wheel: &Path) -> Result<(), String> {
     run(python(&["-m", "mypy.stubtest"]).args(stubs))?;
     let examples = ["-m", "pyright", "--pythonpath"];
     run(python(&examples).arg(bin.join("python")).args(["../examples/python", "python"]))?;
-    let mut tests = python(&["-X", "dev", "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests"]);
-    run(tests.env("SANDCELL_PARITY_RECORDS", parity::records()))
+    let mut tests = python(&["-X", "dev", "-W", "error", "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests"]);
+    // `-X dev` checks what is allocated as well; the variable makes the processes that tests start do so.
+    run(tests.env("PYTHONMALLOC", "debug").env("SANDCELL_PARITY_RECORDS", parity::records()))
 }
 
 /// Prints how the wheel compares with Rust and with its peers, in an environment of this interpreter.
