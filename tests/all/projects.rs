@@ -1,6 +1,6 @@
 //! Programs of several files: what a session keeps of them, and what a hostile guest or folder can do.
 
-use sandcell::{Code, FilesDiff, Limits, Mount, Outcome, Policy, Program, Sandbox, Status};
+use sandcell::{Code, FilesDiff, Image, Limits, Mount, Outcome, Policy, Program, Sandbox, Status};
 use sandcell_tests::{cli, guests};
 use std::fs;
 
@@ -32,6 +32,35 @@ fn a_project_replaces_the_one_before_it_and_what_was_imported_of_that() {
     assert_eq!(outcome.files, FilesDiff::default());
     let gone = sandbox.run(Program::code("kept; import old")).unwrap();
     assert!(matches!(&gone.status, Status::Raised { r#type, .. } if r#type == "ModuleNotFoundError"), "{gone:?}");
+}
+
+#[test]
+fn every_interpreter_imports_the_files_of_the_latest_project() {
+    let imports = "import { name } from './lib.mjs'; import { createRequire } from 'module';
+        console.log(name, createRequire(import.meta.url)('./old.cjs'), import.meta.main);";
+    let js = |name: &str| {
+        let (lib, old) = (format!("export const name = '{name}';"), format!("module.exports = '{name}'"));
+        Program::project([("main.mjs", imports), ("lib.mjs", &lib), ("old.cjs", &old)], "main.mjs").unwrap()
+    };
+    let ts = |name: &str| {
+        let (main, lib) =
+            ("import { name } from './lib';\nconsole.log(name);", format!("export const name: string = '{name}';"));
+        Program::project([("main.ts", main), ("lib.ts", &lib)], "main.ts").unwrap()
+    };
+    let lua = |name: &str| {
+        let lib = format!("return '{name}'");
+        Program::project([("main.lua", "print((require 'lib'))"), ("lib.lua", &lib)], "main.lua").unwrap()
+    };
+    let both = |image: &Image, project: &dyn Fn(&str) -> Program, expected: [&str; 2]| {
+        let mut sandbox = guests::sandbox(image, Policy::new(), Limits::new());
+        assert_eq!(ran(&mut sandbox, project("a")).stdout_text(), expected[0]);
+        let mut fork = sandbox.fork().unwrap();
+        assert_eq!(ran(&mut sandbox, project("b")).stdout_text(), expected[1]);
+        assert_eq!(ran(&mut fork, project("b")).stdout_text(), expected[1]);
+    };
+    both(guests::javascript(), &js, ["a a true\n", "b b true\n"]);
+    both(guests::typescript(), &ts, ["a\n", "b\n"]);
+    both(guests::lua(), &lua, ["a\n", "b\n"]);
 }
 
 #[test]

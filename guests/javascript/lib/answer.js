@@ -68,11 +68,25 @@ function typeOf(error) {
   return typeof name === "string" && name !== "" ? name : constructorName(error) ?? "Object";
 }
 
+// The file, line and column of a syntax error.
+function placeOf(error) {
+  const frame = String(error.stack).split("\n")[0];
+  const place = /^\s*at (.*):(\d+):(\d+)$/.exec(frame);
+  if (place) return place.slice(1);
+  // Of an import the engine knows the file, and what is named there.
+  const [, file] = /^\s*at (\/.*)$/.exec(frame) ?? [];
+  const [, specifier] = /^The requested module '(.*)' does not/.exec(error.message) ?? [];
+  if (file === undefined || specifier === undefined) return undefined;
+  const lines = (sourceOf(file) ?? "").split("\n");
+  const line = lines.findIndex(text => text.includes(`'${specifier}'`) || text.includes(`"${specifier}"`));
+  return line < 0 ? undefined : [file, line + 1, lines[line].search(/['"]/) + 1];
+}
+
 // The line that a syntax error is in, with a mark below its column.
 function codeFrame(error) {
-  const place = /^\s*at (.*):(\d+):(\d+)$/.exec(String(error.stack).split("\n")[0]);
+  const place = placeOf(error);
   if (!place) return "";
-  const [, file, line, column] = place;
+  const [file, line, column] = place;
   const source = sourceOf(file);
   const text = source?.split("\n")[line - 1];
   if (text === undefined || text.length > 400) return `${file}:${line}\n`;

@@ -11,6 +11,7 @@ hooks.begin = options => {
   if (isObject(options.env) && isObject(processObject.env)) assignAll(processObject.env, options.env);
   if (options.tools === true) forgetTools();
   if (options.globals === true) bindTools();
+  if (options.project === true && typeof options.path0 === "string") forgetModules(options.path0);
   if (typeof options.name === "string" && options.name[0] === "/" && options.name !== mainFile) setMain(options.name);
   return [options.name, options.result_bytes, options.lines === true];
 };

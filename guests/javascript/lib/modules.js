@@ -141,6 +141,12 @@ function requireFrom(folder) {
   return Object.assign(require, { resolve: find, cache: loaded, main: mainModule });
 }
 
+// The files below this folder are others than those that were imported.
+function forgetModules(folder) {
+  native.forgetModules(`${folder}/`);
+  for (const path of keysOf(loaded)) if (path.startsWith(`${folder}/`)) delete loaded[path];
+}
+
 let mainFile;
 const mainModule = new Module("/");
 mainModule.id = ".";

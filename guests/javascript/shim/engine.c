@@ -19,6 +19,37 @@ void engine_drop_jobs(JSRuntime *rt)
     }
 }
 
+/* Modules with names that begin so are loaded again by whoever imports them next. Who has imported them keeps them. */
+void engine_forget_modules(JSContext *ctx, const char *prefix)
+{
+    struct list_head *at;
+    list_for_each(at, &ctx->loaded_modules) {
+        JSModuleDef *module = list_entry(at, JSModuleDef, link);
+        const char *name = JS_AtomToCString(ctx, module->module_name);
+        if (name && !strncmp(name, prefix, strlen(prefix))) {
+            JS_FreeAtom(ctx, module->module_name);
+            module->module_name = JS_ATOM_empty_string;
+        }
+        JS_FreeCString(ctx, name);
+    }
+}
+
+/* Replaces the error about an export that a module does not have by one that says who wanted it. */
+static void say_importer(JSContext *ctx, JSModuleDef *importer, JSReqModuleEntry *request, JSAtom export)
+{
+    char specifier[ATOM_GET_STR_BUF_SIZE], name[ATOM_GET_STR_BUF_SIZE], file[ATOM_GET_STR_BUF_SIZE];
+    char frame[ATOM_GET_STR_BUF_SIZE + 16];
+    JS_FreeValue(ctx, JS_GetException(ctx));
+    JS_ThrowSyntaxError(ctx, "The requested module '%s' does not provide an export named '%s'",
+                        JS_AtomGetStr(ctx, specifier, sizeof specifier, request->module_name),
+                        JS_AtomGetStr(ctx, name, sizeof name, export));
+    JSValue error = JS_GetException(ctx);
+    snprintf(frame, sizeof frame, "    at %s\n", JS_AtomGetStr(ctx, file, sizeof file, importer->module_name));
+    if (JS_IsError(error))
+        JS_DefinePropertyValueStr(ctx, error, "stack", JS_NewString(ctx, frame), JS_PROP_WRITABLE | JS_PROP_CONFIGURABLE);
+    JS_Throw(ctx, error);
+}
+
 static JSValue list_of(JSContext *ctx, const char *kind, JSValue first, JSValue second)
 {
     JSValue list = JS_NewArray(ctx);

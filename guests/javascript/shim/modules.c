@@ -184,8 +184,20 @@ static JSValue evaluate(JSContext *ctx, JSValueConst this_val, int argc, JSValue
     return result;
 }
 
+/* forgetModules(prefix) */
+static JSValue forget_modules(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv)
+{
+    const char *prefix = argc > 0 ? JS_ToCString(ctx, argv[0]) : NULL;
+    if (!prefix)
+        return JS_EXCEPTION;
+    engine_forget_modules(ctx, prefix);
+    JS_FreeCString(ctx, prefix);
+    return JS_UNDEFINED;
+}
+
 static const JSCFunctionListEntry functions[] = {
     JS_CFUNC_DEF("evaluate", 2, evaluate),
+    JS_CFUNC_DEF("forgetModules", 1, forget_modules),
 };
 
 void modules_install(JSContext *ctx, JSValue native)

@@ -18,6 +18,7 @@ extern JSValue hooks;
 /* engine.c: what quickjs.h does not offer. */
 void engine_seed(JSContext *ctx, uint64_t seed);
 void engine_drop_jobs(JSRuntime *rt);
+void engine_forget_modules(JSContext *ctx, const char *prefix);
 JSValue engine_parts(JSContext *ctx, JSValueConst value);
 
 /* text.c: bytes that grow. */
