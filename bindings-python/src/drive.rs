@@ -2,7 +2,7 @@
 
 use crate::around::Around;
 use crate::fault::Result;
-use crate::shutdown::{Trip, detached, detached_run};
+use crate::shutdown::{self, Trip, detached, detached_run};
 use pyo3::prelude::*;
 use sandcell::{CancelHandle, Error};
 use std::future::{Future, poll_fn};
@@ -43,13 +43,27 @@ where
     }
 }
 
-/// Waits for something that can be given up, without the interpreter's lock.
+/// Waits for something that can be given up, without the interpreter's lock. The end of the interpreter
+/// gives it up, too.
 pub(crate) fn wait<F>(py: Python<'_>, future: F) -> Result<F::Output>
 where
     F: Future + Send,
     F::Output: Send,
 {
-    detached(py, || block_on(future, None))?
+    let waited = detached(py, || {
+        let mut future = pin!(future);
+        let given_up = || Err(Error::SandboxUnusable { reason: "the interpreter is shutting down" });
+        let unless_over = poll_fn(|context| match future.as_mut().poll(context) {
+            Poll::Ready(output) => Poll::Ready(Ok(output)),
+            Poll::Pending if shutdown::is_ending() => Poll::Ready(given_up()),
+            Poll::Pending => Poll::Pending,
+        });
+        block_on(unless_over, None)
+    })??;
+    if waited.is_err() {
+        shutdown::stay_out_if_not_the_ender(py);
+    }
+    Ok(waited?)
 }
 
 /// Does something long on a thread of its own, so that Ctrl-C is heard here. Given up, it goes on.

@@ -95,7 +95,7 @@ pub(crate) fn detached_run<T: Send>(
         Ok(trip) => trip,
         // A daemon thread, as all others were joined before: it stays where it is, without a word,
         // as later versions of Python have it.
-        Err(_) if ENDER.get().is_some_and(|ender| *ender != std::thread::current().id()) => py.detach(stay_out),
+        Err(_) if ends_elsewhere() => py.detach(stay_out),
         Err(error) => return Err(error.into()),
     };
     let done = py.detach(|| {
@@ -105,6 +105,22 @@ pub(crate) fn detached_run<T: Send>(
     });
     drop(trip);
     Ok(done)
+}
+
+/// Whether the interpreter is ending, so that nothing more is to be waited for.
+pub(crate) fn is_ending() -> bool {
+    ENDING.load(Ordering::Acquire)
+}
+
+/// On a daemon thread that gave up because the interpreter ends: it has nothing to come back to.
+pub(crate) fn stay_out_if_not_the_ender(py: Python<'_>) {
+    if ends_elsewhere() {
+        py.detach(stay_out);
+    }
+}
+
+fn ends_elsewhere() -> bool {
+    ENDER.get().is_some_and(|ender| *ender != std::thread::current().id())
 }
 
 /// Older interpreters end a thread that comes back too late by unwinding through our frames, which

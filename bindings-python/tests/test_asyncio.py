@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Coroutine
+from typing import Any
 
 import pytest
 
@@ -108,5 +110,165 @@ def test_waiting_for_a_pool_can_be_cancelled_and_goes_in_order() -> None:
             await asyncio.sleep(0.02)
             held.close()
             assert (await (await next_one).run_async("1")).result == 1
+
+    asyncio.run(main())
+
+
+async def cancelled(work: Coroutine[Any, Any, Any]) -> None:
+    """Cancels it while a guest runs."""
+    task = asyncio.ensure_future(work)
+    await asyncio.sleep(0.1)
+    assert not task.done()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def ended(box: Sandbox) -> None:
+    """Its guest runs no more, and its session says plainly that it has ended."""
+    assert not box.cancel()
+    for _ in range(2):
+        with pytest.raises(ConfigError) as raised:
+            await box.run_async("1")
+        assert raised.value.code == "session_ended"
+    box.files.write("/tmp/after", "still here")
+    assert box.files.read("/tmp/after") == b"still here"
+
+
+def test_cancelling_a_resumed_run_ends_its_session() -> None:
+    async def main() -> None:
+        wait = sandcell.tool(lambda: None, name="wait", suspending=True)
+        async with Sandbox("python", tools=[wait], deadline_ms=60_000) as box:
+            out = await box.run_async("wait()\nwhile True: pass")
+            assert out.status.calls is not None
+            await cancelled(box.resume_async(out, {out.status.calls[0].id: 1}))
+            await ended(box)
+
+    asyncio.run(main())
+
+
+def test_cancelling_whoever_follows_ends_the_run() -> None:
+    async def main() -> None:
+        async with Sandbox("python", deadline_ms=60_000) as box:
+            told: list[sandcell.Event] = []
+
+            async def follow() -> None:
+                with box.follow("print('a', flush=True)\nwhile True: pass") as events:
+                    async for event in events:
+                        told.append(event)
+
+            await cancelled(follow())
+            assert told == [sandcell.Output("stdout", b"a\n")]
+            # The guest ends by itself meanwhile: leaving the events waits for nothing.
+            while True:
+                try:
+                    await box.run_async("1")
+                except ConfigError as error:
+                    if error.code == "session_ended":
+                        break
+                    assert error.code == "sandbox_unusable"
+                await asyncio.sleep(0.01)
+            await ended(box)
+
+    asyncio.run(main())
+
+
+def test_cancelling_one_step_of_a_followed_run_loses_no_event() -> None:
+    async def main() -> None:
+        async with Sandbox("python", deadline_ms=60_000) as box:
+            events = box.follow("import time; time.sleep(0.5); print('a', flush=True); 3")
+            await cancelled(events.__anext__())
+            rest = [event async for event in events]
+            assert isinstance(rest[-1], sandcell.Ended) and (rest[-1].outcome.text, rest[-1].outcome.result) == ("a\n", 3)
+            assert rest[0] == sandcell.Output("stdout", b"a\n")
+            assert (await box.run_async("1")).result == 1
+
+    asyncio.run(main())
+
+
+def test_cancelling_inside_of_async_with_closes_the_sandbox() -> None:
+    async def main() -> None:
+        box = Sandbox("python", deadline_ms=60_000)
+
+        async def inside() -> None:
+            async with box:
+                await box.run_async("while True: pass")
+
+        await cancelled(inside())
+        assert box.closed and not box.cancel()
+        with pytest.raises(ConfigError) as raised:
+            box.run("1")
+        assert raised.value.code == "sandbox_unusable"
+
+    asyncio.run(main())
+
+
+def test_cancelling_a_run_of_a_pool_gives_its_place_back() -> None:
+    async def main() -> None:
+        with Pool("python", max_sandboxes=1, deadline_ms=60_000) as pool:
+
+            async def one() -> None:
+                async with await pool.acquire_async("60s") as box:
+                    await box.run_async("while True: pass")
+
+            for _ in range(3):
+                await cancelled(one())
+            async with await pool.acquire_async("60s") as box:
+                assert (await box.run_async("1")).result == 1
+
+    asyncio.run(main())
+
+
+def test_cancelling_a_run_of_a_workspace_keeps_its_files() -> None:
+    async def main() -> None:
+        space = sandcell.Workspace(mounts=[sandcell.Mount.memory("/w")], deadline_ms=60_000)
+        await cancelled(space.run_async("python", "open('/w/x', 'w').write('kept')\nwhile True: pass"))
+        assert not space.session("python").cancel()
+        assert space.files.read("/w/x") == b"kept"
+        space.session("python").close()
+        assert (await space.run_async("python", "open('/w/x').read()")).result == "kept"
+
+    asyncio.run(main())
+
+
+def test_cancelling_while_a_coroutine_of_ours_is_called_cancels_it_too() -> None:
+    async def main() -> None:
+        heard: list[str] = []
+
+        async def slow() -> int:
+            try:
+                await asyncio.sleep(60)
+            except asyncio.CancelledError:
+                heard.append("cancelled")
+                raise
+            return 1
+
+        async with Sandbox("python", tools=[slow], deadline_ms=60_000) as box:
+            await cancelled(box.run_async("slow()"))
+            while not heard:
+                await asyncio.sleep(0.01)
+            await ended(box)
+
+    asyncio.run(main())
+
+
+def test_cancelling_at_any_moment_leaves_a_session_usable_or_ended() -> None:
+    async def main() -> None:
+        with Pool("python", deadline_ms=60_000) as pool:
+            for number in range(40):
+                box = await pool.acquire_async("60s")
+                task = asyncio.ensure_future(box.run_async("sum(range(20_000))"))
+                await asyncio.sleep(number / 10_000)
+                task.cancel()
+                try:
+                    await task
+                except asyncio.CancelledError:
+                    pass
+                assert not box.cancel()
+                try:
+                    assert (await box.run_async("1")).result == 1
+                except ConfigError as error:
+                    assert error.code == "session_ended"
+                box.close()
 
     asyncio.run(main())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import concurrent.futures
+
 import pytest
 
 import sandcell
@@ -40,5 +42,17 @@ def test_what_cannot_be_sent_is_refused_by_name() -> None:
         ):
             with pytest.raises(TypeError, match=name):
                 executor.submit(work, *arguments)
-    with pytest.raises(TypeError, match="max_workers"):
-        SandboxExecutor(max_workers=0)
+        with pytest.raises(TypeError, match="timeout"):
+            executor.map(["1"], timeout="1s")  # type: ignore[arg-type]
+    for wrong in (0, -1, 1.5, "2", True):
+        with pytest.raises(TypeError, match="max_workers"):
+            SandboxExecutor(max_workers=wrong)  # type: ignore[arg-type]
+
+
+def test_results_that_nobody_waits_for_are_never_made() -> None:
+    with SandboxExecutor(max_workers=1, deadline_ms=300) as executor:
+        outcomes = executor.map(["1", *["while True: pass"] * 1_000])
+        assert next(outcomes).result == 1
+        outcomes.close()  # type: ignore[attr-defined]
+        with pytest.raises(concurrent.futures.TimeoutError):
+            list(executor.map(["while True: pass"] * 1_000, timeout=0.1))

@@ -178,26 +178,50 @@ def test_the_interpreter_ends_with_live_sandboxes_without_hanging_crashing_or_wa
     assert time.monotonic() - began < 30
 
 
-def test_faulthandler_before_the_first_sandbox_is_fine_and_after_it_is_refused() -> None:
-    before = python("""
-        import faulthandler; faulthandler.enable()
+TRAPS = {
+    "memory_out_of_bounds": "(drop (i32.load (i32.const 0x7fffffff)))",
+    "integer_division_by_zero": "(drop (i32.div_s (i32.const 1) (local.get 0)))",
+    "unreachable": "unreachable",
+}
+
+
+def trapping(reason: str) -> str:
+    """A program that runs a guest of this trap three times."""
+    return f"""
         import sandcell
-        trap = '(module (memory (export "memory") 1) (func (export "_start") (drop (i32.load (i32.const 0x7fffffff)))))'
-        image = sandcell.images.command(trap, engine=sandcell.Engine(cache=False))
-        print(sandcell.Sandbox(image).run().status.reason)
-    """)
-    assert (before.returncode, before.stdout.strip()) == (0, "memory_out_of_bounds"), before
-    after = python("""
-        import faulthandler, sandcell
-        box = sandcell.Sandbox("python")
-        box.run("1")
+        text = '(module (memory (export "memory") 1) (func (export "_start") (local i32) {TRAPS[reason]}))'
+        image = sandcell.images.command(text, engine=sandcell.Engine(cache=False))
+        for _ in range(3):
+            print(sandcell.Sandbox(image).run().status.reason)
+    """
+
+
+@pytest.mark.parametrize("reason", TRAPS)
+def test_faulthandler_before_the_first_sandbox_hears_nothing_of_a_guest_that_traps(reason: str) -> None:
+    done = python("        import faulthandler; faulthandler.enable()" + trapping(reason), "-W", "error")
+    assert (done.returncode, done.stdout.split(), done.stderr) == (0, [reason] * 3, ""), done
+
+
+@pytest.mark.parametrize("reason", TRAPS)
+def test_faulthandler_after_the_first_sandbox_is_refused_before_a_guest_can_trap(reason: str) -> None:
+    done = python(
+        trapping(reason)
+        + """
+        import faulthandler
         faulthandler.enable()
-        try:
-            box.run("1")
-        except sandcell.HostError as error:
-            print(error.code, "faulthandler" in error.hint)
-    """)
-    assert (after.returncode, after.stdout.strip()) == (0, "signal_handlers_replaced True"), after
+        for made in (image, sandcell.images.command(text, engine=sandcell.Engine(cache=False))):
+            try:
+                sandcell.Sandbox(made).run()
+            except sandcell.HostError as error:
+                print(error.code, "faulthandler" in error.hint)
+        explicit = sandcell.images.command(text, engine=sandcell.Engine(cache=False, explicit_traps=True))
+        print(sandcell.Sandbox(explicit).run().status.reason)
+        """,
+        "-W", "error",
+    )  # fmt: skip
+    refused = "signal_handlers_replaced True"
+    assert (done.returncode, done.stdout.splitlines()) == (0, [*[reason] * 3, refused, refused, reason]), done
+    assert done.stderr == "", done
 
 
 def test_the_module_and_the_script_are_the_command() -> None:

@@ -7,15 +7,19 @@ import json
 import os
 import textwrap
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from typing import Any
 
 from sandcell._errors import ConfigTypeError
-from sandcell._sandcell import Outcome, Pool
+from sandcell._sandcell import Outcome, Pool, Sandbox
 
 _Work = "str | Callable[..., Any]"
 _Hook = Callable[[int, int], None]
+
+MAX_WORKERS = 10_000
+"""More threads than any machine has a use for."""
 
 
 class SandboxExecutor(Executor):
@@ -27,6 +31,7 @@ class SandboxExecutor(Executor):
 
     ``max_workers`` threads share a ``Pool`` made with the remaining arguments, as for ``Sandbox``.
     ``progress`` is called with the number of finished and of submitted programs.
+    Left by Ctrl-C, a ``with`` block ends the programs under way too.
     """
 
     def __init__(
@@ -37,9 +42,9 @@ class SandboxExecutor(Executor):
         progress: _Hook | None = None,
         **sandbox: Any,
     ) -> None:
-        workers = max_workers if max_workers is not None else (os.cpu_count() or 1)
-        if workers < 1:
-            raise ConfigTypeError("argument `max_workers`: it must be at least 1", "document_invalid", 107)
+        workers = _workers(max_workers)
+        if progress is not None and not callable(progress):
+            raise _wrong_type("progress", "a function", progress)
         sandbox.setdefault("max_sandboxes", 2 * workers)
         sandbox.setdefault("max_host_bytes", 1 << 50)
         self._pool = Pool(image, **sandbox)
@@ -48,6 +53,8 @@ class SandboxExecutor(Executor):
         self._lock = threading.Lock()
         self._finished = 0
         self._submitted = 0
+        self._running: set[Sandbox] = set()
+        self._given_up = False
 
     def submit(self, work: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
         """Schedules source code, or a function by its source with JSON arguments."""
@@ -62,10 +69,17 @@ class SandboxExecutor(Executor):
         self, fn: Any, *iterables: Iterable[Any], timeout: float | None = None, chunksize: int = 1
     ) -> Iterator[Any]:
         """As ``Executor.map``. ``map(programs)`` with an iterable of source code gives their outcomes in order."""
+        if timeout is not None and (isinstance(timeout, bool) or not isinstance(timeout, (int, float))):
+            raise _wrong_type("timeout", "seconds", timeout)
         if iterables or callable(fn):
+            for number, iterable in enumerate(iterables):
+                if not isinstance(iterable, Iterable):
+                    raise _wrong_type(f"iterables[{number}]", "an iterable", iterable)
             return super().map(fn, *iterables, timeout=timeout, chunksize=chunksize)
-        futures = [self.submit(program) for program in ([fn] if isinstance(fn, str) else fn)]
-        return (future.result(timeout) for future in futures)
+        if not isinstance(fn, Iterable):
+            raise _wrong_type("fn", "source code, an iterable of it, or a plain function", fn)
+        until = None if timeout is None else time.monotonic() + timeout
+        return _in_order([self.submit(program) for program in ([fn] if isinstance(fn, str) else fn)], until)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """As ``Executor.shutdown``. Programs under way come to their end."""
@@ -73,9 +87,37 @@ class SandboxExecutor(Executor):
         if wait:
             self._pool.close()
 
+    def __exit__(self, kind: type[BaseException] | None, *exception: Any) -> None:
+        try:
+            if kind is not None and not issubclass(kind, Exception):
+                self._give_up()
+            self.shutdown()
+        except BaseException:
+            # Ctrl-C while programs come to their end.
+            self._give_up()
+            self.shutdown()
+            raise
+
+    def _give_up(self) -> None:
+        """Ends what runs, and has nothing else begin."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        with self._lock:
+            self._given_up = True
+            running = list(self._running)
+        for box in running:
+            box.close()
+
     def _run(self, source: str, is_function: bool) -> Any:
         with self._pool.acquire(within="1d") as box:
-            outcome = box.run(source)
+            with self._lock:
+                self._running.add(box)
+                if self._given_up:
+                    box.close()
+            try:
+                outcome = box.run(source)
+            finally:
+                with self._lock:
+                    self._running.discard(box)
         if not is_function:
             return outcome
         return _returned(outcome.check())
@@ -88,16 +130,40 @@ class SandboxExecutor(Executor):
             self._progress(finished, submitted)
 
 
+def _in_order(futures: list[Future[Any]], until: float | None) -> Iterator[Any]:
+    futures.reverse()
+    try:
+        while futures:
+            result = futures[-1].result(None if until is None else until - time.monotonic())
+            futures.pop()
+            yield result
+    finally:
+        for future in futures:
+            future.cancel()
+
+
+def _workers(given: Any) -> int:
+    if given is None:
+        return os.cpu_count() or 1
+    if isinstance(given, bool) or not isinstance(given, int):
+        raise _wrong_type("max_workers", "an int", given)
+    if not 1 <= given <= MAX_WORKERS:
+        raise ConfigTypeError(f"argument `max_workers`: it must be from 1 to {MAX_WORKERS}", "document_invalid", 107)
+    return given
+
+
+def _wrong_type(argument: str, expected: str, given: object) -> ConfigTypeError:
+    message = f"argument `{argument}`: expected {expected}, not {type(given).__name__}"
+    return ConfigTypeError(message, "document_invalid", 107)
+
+
 def _source(work: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[str, bool]:
     if isinstance(work, str):
         if args or kwargs:
             raise ConfigTypeError("source code takes no arguments; a function does", "document_invalid", 107)
         return work, False
     if not inspect.isfunction(work):
-        kind = type(work).__name__
-        raise ConfigTypeError(
-            f"argument `work`: expected source code or a plain function, not {kind}", "document_invalid", 107
-        )
+        raise _wrong_type("work", "source code or a plain function", work)
     if work.__name__ == "<lambda>" or work.__closure__:
         raise ConfigTypeError(
             f"function `{work.__qualname__}` cannot be sent: only a `def` without a closure has a source of its own",
