@@ -124,20 +124,26 @@ impl Events {
         if let Some(work) = work {
             tasks::begin(&this.cancel, Some(Around::task(py, &this.cancel)?), work)?;
         }
-        let shared = Arc::clone(&this.shared);
-        let keep = slf.clone().unbind();
-        let job = Job::wait(async move {
+        Ok(py.import("sandcell._asyncio")?.call_method1("next_of", (slf,))?)
+    }
+
+    /// Waits until there is something to be taken. What nobody takes, as whoever waited was cancelled, stays.
+    fn _ready(&self) -> Job {
+        let shared = Arc::clone(&self.shared);
+        Job::wait(async move {
             shared.ask();
-            let next = poll_fn(|context| shared.take(context)).await;
-            Job::ending(move |py| {
-                drop(keep);
-                match next {
-                    Some(next) => Ok(event(py, next?)?.unbind()),
-                    None => Err(Fault::Python(PyStopAsyncIteration::new_err(()))),
-                }
-            })
-        });
-        Ok(py.import("sandcell._asyncio")?.call_method1("result_of", (job,))?)
+            poll_fn(|context| shared.ready(context)).await;
+            Job::ending(|py| Ok(py.None()))
+        })
+    }
+
+    /// The next event, if it is there.
+    fn _take<'py>(&self, py: Python<'py>) -> Result<Option<Bound<'py, PyAny>>> {
+        match self.shared.take_now() {
+            Poll::Ready(Some(next)) => Ok(Some(event(py, next?)?)),
+            Poll::Ready(None) => Err(Fault::Python(PyStopAsyncIteration::new_err(()))),
+            Poll::Pending => Ok(None),
+        }
     }
 
     /// Ends the run, unless it has ended.
@@ -204,21 +210,42 @@ impl Shared {
         let waker = {
             let mut state = self.state.lock();
             state.next = Some(next);
+            // Who was cancelled has asked as well: one event is enough for both, and the next one would replace it.
+            state.wanted = false;
             state.consumer.take()
         };
         waker.into_iter().for_each(Waker::wake);
     }
 
     fn take(&self, context: &Context<'_>) -> Poll<Option<Next>> {
+        loop {
+            match self.ready(context) {
+                Poll::Ready(()) => {}
+                Poll::Pending => return Poll::Pending,
+            }
+            // Unless somebody else was faster.
+            if let Poll::Ready(next) = self.take_now() {
+                return Poll::Ready(next);
+            }
+        }
+    }
+
+    fn take_now(&self) -> Poll<Option<Next>> {
         let mut state = self.state.lock();
         match state.next.take() {
             Some(next) => Poll::Ready(Some(next)),
             None if state.over => Poll::Ready(None),
-            None => {
-                state.consumer = Some(context.waker().clone());
-                Poll::Pending
-            }
+            None => Poll::Pending,
         }
+    }
+
+    fn ready(&self, context: &Context<'_>) -> Poll<()> {
+        let mut state = self.state.lock();
+        if state.next.is_some() || state.over {
+            return Poll::Ready(());
+        }
+        state.consumer = Some(context.waker().clone());
+        Poll::Pending
     }
 
     fn end(&self) {

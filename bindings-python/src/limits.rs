@@ -1,7 +1,8 @@
 //! `Limits`: the ceilings of one sandbox, by the names of core's table.
 
 use crate::fault::{Fault, Result};
-use crate::{json, quantity};
+use crate::json::{self, type_name};
+use crate::quantity;
 use pyo3::basic::CompareOp;
 use pyo3::exceptions::PyAttributeError;
 use pyo3::prelude::*;
@@ -100,7 +101,12 @@ impl Limits {
 pub(crate) fn set_all(core: &mut Core, given: Option<&Bound<'_, PyDict>>, arguments: &[&str]) -> Result<()> {
     let Some(given) = given else { return Ok(()) };
     for (name, value) in given {
-        let name = name.extract::<String>()?;
+        let Ok(name) = name.extract::<String>() else {
+            return Err(Fault::argument(
+                "compile_limits",
+                format!("expected names of limits, not {}", type_name(&name)),
+            ));
+        };
         let Some(limit) = LimitKey::parse(&name) else {
             return Err(unknown(name, arguments));
         };

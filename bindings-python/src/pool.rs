@@ -63,9 +63,9 @@ impl Pool {
         tools: Option<&Bound<'py, PyAny>>,
         gate: Option<&Bound<'py, PyAny>>,
         compile_limits: Option<&Bound<'py, PyDict>>,
-        max_sandboxes: Option<usize>,
+        max_sandboxes: Option<&Bound<'py, PyAny>>,
         max_host_bytes: Option<&Bound<'py, PyAny>>,
-        max_ready: Option<usize>,
+        max_ready: Option<&Bound<'py, PyAny>>,
         limit: Option<&Bound<'py, PyDict>>,
     ) -> Result<Pool> {
         let handed = Handed::of(tools, gate)?;
@@ -82,13 +82,13 @@ impl Pool {
         let Plan { builder, engine, policy } = Plan::of(py, given, &ARGUMENTS)?;
         let mut pool = Core::builder(builder);
         if let Some(count) = max_sandboxes {
-            pool = pool.max_sandboxes(count);
+            pool = pool.max_sandboxes(quantity::count("max_sandboxes", count)?);
         }
         if let Some(bytes) = max_host_bytes {
             pool = pool.max_host_bytes(quantity::number("max_host_bytes", Unit::Bytes, bytes)?);
         }
         if let Some(count) = max_ready {
-            pool = pool.max_ready(count);
+            pool = pool.max_ready(quantity::count("max_ready", count)?);
         }
         let core = detached(py, || pool.build())??;
         let process = std::process::id();

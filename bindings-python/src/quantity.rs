@@ -5,7 +5,7 @@
 use crate::fault::{Fault, Result};
 use crate::json::type_name;
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyDelta, PyDeltaAccess as _, PyString};
+use pyo3::types::{PyBool, PyDelta, PyDeltaAccess as _, PyInt, PyString};
 use sandcell::Unit;
 
 /// Suffixes of sizes. Single letters mean what they mean on the command line.
@@ -45,11 +45,17 @@ pub(crate) fn number(name: &str, unit: Unit, value: &Bound<'_, PyAny>) -> Result
     }
     match value.extract::<u64>() {
         Ok(number) => Ok(number),
-        Err(_) if value.extract::<i128>().is_ok() => {
+        Err(_) if value.is_instance_of::<PyInt>() => {
             Err(Fault::value(name, format!("{value} is not in the range of any limit")))
         }
         Err(_) => Err(wrong_type(name, unit, value)),
     }
+}
+
+/// How many of something.
+pub(crate) fn count(name: &str, value: &Bound<'_, PyAny>) -> Result<usize> {
+    let number = number(name, Unit::Count, value)?;
+    usize::try_from(number).map_err(|_| Fault::value(name, format!("{number} is too many")))
 }
 
 fn wrong_type(name: &str, unit: Unit, value: &Bound<'_, PyAny>) -> Fault {

@@ -6,6 +6,7 @@ use crate::image::{Image, image_of};
 use crate::json;
 use crate::limits::{self, Limits};
 use crate::policy::{Grants, Policy, grants};
+use crate::quantity;
 use crate::sandbox::Sandbox;
 use crate::shutdown::detached;
 use crate::tools::Handed;
@@ -63,8 +64,9 @@ impl Snapshot {
     }
 
     /// Several at once.
-    fn fork_many(&self, py: Python<'_>, count: usize) -> Result<Vec<Sandbox>> {
+    fn fork_many(&self, py: Python<'_>, count: &Bound<'_, PyAny>) -> Result<Vec<Sandbox>> {
         self.here()?;
+        let count = quantity::count("count", count)?;
         let forks = detached(py, || self.core.fork_many(count))??;
         Ok(forks.into_iter().map(|fork| Sandbox::of(fork, self.engine.clone_ref(py), self.policy.clone())).collect())
     }

@@ -7,13 +7,14 @@
 use crate::around::Around;
 use crate::fault::{Fault, Result};
 use crate::json;
+use crate::quantity;
 use crate::reply::{Answer, Reply, reply};
 use crate::shutdown::Trip;
 use crate::tasks;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 use sandcell::{
-    Decision, DeclarationLanguage, SandboxBuilder, Tool as Core, ToolCall, ToolError, ToolPolicy, ToolReply,
+    Decision, DeclarationLanguage, SandboxBuilder, Tool as Core, ToolCall, ToolError, ToolPolicy, ToolReply, Unit,
 };
 use std::future::{Future, ready};
 use std::pin::Pin;
@@ -48,7 +49,7 @@ impl Tool {
         input_schema: &Bound<'_, PyAny>,
         output_schema: Option<&Bound<'_, PyAny>>,
         hints: &Bound<'_, PyDict>,
-        timeout_ms: Option<u64>,
+        timeout_ms: Option<&Bound<'_, PyAny>>,
     ) -> Result<Tool> {
         let mut core = match call {
             Some(call) => {
@@ -75,8 +76,8 @@ impl Tool {
                 other => return Err(Fault::argument(other, "there is no such hint")),
             };
         }
-        if let Some(timeout_ms) = timeout_ms {
-            core = core.timeout_ms(timeout_ms);
+        if let Some(timeout) = timeout_ms {
+            core = core.timeout_ms(quantity::number("timeout", Unit::Milliseconds, timeout)?);
         }
         Ok(Tool { core })
     }

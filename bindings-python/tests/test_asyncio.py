@@ -186,6 +186,23 @@ def test_cancelling_one_step_of_a_followed_run_loses_no_event() -> None:
     asyncio.run(main())
 
 
+def test_a_step_that_is_cancelled_when_its_event_is_there_already_loses_no_event() -> None:
+    async def main() -> None:
+        async with Sandbox("python", deadline_ms=60_000) as box:
+            for _ in range(20):
+                events = box.follow("print('a', flush=True)")
+                step = asyncio.ensure_future(events.__anext__())
+                await asyncio.sleep(0)
+                # Nothing of the loop runs meanwhile, so that the event and the cancellation meet.
+                time.sleep(0.02)
+                step.cancel()
+                with pytest.raises(asyncio.CancelledError):
+                    await step
+                assert [event async for event in events][0] == sandcell.Output("stdout", b"a\n")
+
+    asyncio.run(main())
+
+
 def test_cancelling_inside_of_async_with_closes_the_sandbox() -> None:
     async def main() -> None:
         box = Sandbox("python", deadline_ms=60_000)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    from sandcell._sandcell import Job
+    from sandcell._sandcell import Events, Job
 
 T = TypeVar("T")
 
@@ -50,6 +50,15 @@ async def result_of(job: Job) -> Any:
         if not future.cancelled():
             future.exception()
         raise
+
+
+async def next_of(events: Events) -> Any:
+    """The next event. It is taken here and not by the job, so that a cancelled step loses none."""
+    while True:
+        await result_of(events._ready())
+        event = events._take()
+        if event is not None:
+            return event
 
 
 async def at_once(value: T) -> T:

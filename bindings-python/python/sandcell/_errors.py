@@ -131,6 +131,12 @@ _BY_KIND: dict[str, type[RunFailed]] = {
 }
 
 
+def wrong_type(argument: str, expected: str, given: object) -> ConfigTypeError:
+    """The error about an argument of another type than the one expected."""
+    message = f"argument `{argument}`: expected {expected}, not {type(given).__name__}"
+    return ConfigTypeError(message, "document_invalid", 107)
+
+
 def _failure(outcome: Outcome) -> RunFailed:
     """The exception for an outcome that is no success. Called by the native module."""
     return _BY_KIND.get(outcome.status.kind, RunFailed)(outcome)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from typing import Any
 
-from sandcell._errors import ConfigTypeError
+from sandcell._errors import ConfigTypeError, wrong_type
 from sandcell._sandcell import Outcome, Pool, Sandbox
 
 _Work = "str | Callable[..., Any]"
@@ -44,7 +44,7 @@ class SandboxExecutor(Executor):
     ) -> None:
         workers = _workers(max_workers)
         if progress is not None and not callable(progress):
-            raise _wrong_type("progress", "a function", progress)
+            raise wrong_type("progress", "a function", progress)
         sandbox.setdefault("max_sandboxes", 2 * workers)
         sandbox.setdefault("max_host_bytes", 1 << 50)
         self._pool = Pool(image, **sandbox)
@@ -70,14 +70,14 @@ class SandboxExecutor(Executor):
     ) -> Iterator[Any]:
         """As ``Executor.map``. ``map(programs)`` with an iterable of source code gives their outcomes in order."""
         if timeout is not None and (isinstance(timeout, bool) or not isinstance(timeout, (int, float))):
-            raise _wrong_type("timeout", "seconds", timeout)
+            raise wrong_type("timeout", "seconds", timeout)
         if iterables or callable(fn):
             for number, iterable in enumerate(iterables):
                 if not isinstance(iterable, Iterable):
-                    raise _wrong_type(f"iterables[{number}]", "an iterable", iterable)
+                    raise wrong_type(f"iterables[{number}]", "an iterable", iterable)
             return super().map(fn, *iterables, timeout=timeout, chunksize=chunksize)
         if not isinstance(fn, Iterable):
-            raise _wrong_type("fn", "source code, an iterable of it, or a plain function", fn)
+            raise wrong_type("fn", "source code, an iterable of it, or a plain function", fn)
         until = None if timeout is None else time.monotonic() + timeout
         return _in_order([self.submit(program) for program in ([fn] if isinstance(fn, str) else fn)], until)
 
@@ -146,15 +146,10 @@ def _workers(given: Any) -> int:
     if given is None:
         return os.cpu_count() or 1
     if isinstance(given, bool) or not isinstance(given, int):
-        raise _wrong_type("max_workers", "an int", given)
+        raise wrong_type("max_workers", "an int", given)
     if not 1 <= given <= MAX_WORKERS:
         raise ConfigTypeError(f"argument `max_workers`: it must be from 1 to {MAX_WORKERS}", "document_invalid", 107)
     return given
-
-
-def _wrong_type(argument: str, expected: str, given: object) -> ConfigTypeError:
-    message = f"argument `{argument}`: expected {expected}, not {type(given).__name__}"
-    return ConfigTypeError(message, "document_invalid", 107)
 
 
 def _source(work: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[str, bool]:
@@ -163,7 +158,7 @@ def _source(work: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[s
             raise ConfigTypeError("source code takes no arguments; a function does", "document_invalid", 107)
         return work, False
     if not inspect.isfunction(work):
-        raise _wrong_type("work", "source code or a plain function", work)
+        raise wrong_type("work", "source code or a plain function", work)
     if work.__name__ == "<lambda>" or work.__closure__:
         raise ConfigTypeError(
             f"function `{work.__qualname__}` cannot be sent: only a `def` without a closure has a source of its own",

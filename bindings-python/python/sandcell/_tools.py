@@ -5,10 +5,11 @@ from __future__ import annotations
 import dataclasses
 import enum
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any, overload
 
 from sandcell import _schema
-from sandcell._errors import ConfigTypeError
+from sandcell._errors import wrong_type
 from sandcell._sandcell import Tool
 
 
@@ -51,7 +52,7 @@ def tool(
     destructive: bool | None = None,
     idempotent: bool | None = None,
     open_world: bool | None = None,
-    timeout: int | None = None,
+    timeout: int | str | timedelta | None = None,
     blocking: bool = False,
     suspending: bool = False,
 ) -> Tool: ...
@@ -70,7 +71,7 @@ def tool(
     destructive: bool | None = None,
     idempotent: bool | None = None,
     open_world: bool | None = None,
-    timeout: int | None = None,
+    timeout: int | str | timedelta | None = None,
     blocking: bool = False,
     suspending: bool = False,
 ) -> Callable[[Callable[..., Any]], Tool]: ...
@@ -88,7 +89,7 @@ def tool(
     destructive: bool | None = None,
     idempotent: bool | None = None,
     open_world: bool | None = None,
-    timeout: int | None = None,
+    timeout: int | str | timedelta | None = None,
     blocking: bool = False,
     suspending: bool = False,
 ) -> Any:
@@ -97,7 +98,7 @@ def tool(
     What is not given comes from the function: its name, its docstring, its signature and type hints
     (builtin types, ``Literal``, ``Optional``, lists, dicts, enums, dataclasses and pydantic models; the
     latter three reach the function as such). A coroutine function runs on the event loop of whoever awaits
-    the run. ``blocking`` gives each call a thread of its own, so that ``timeout`` (milliseconds), deadlines
+    the run. ``blocking`` gives each call a thread of its own, so that ``timeout`` (milliseconds, or a text such as ``"5s"``), deadlines
     and cancellation reach the caller. ``suspending`` never calls the function: each call waits for
     ``Sandbox.resume``. The hints grant nothing.
     """
@@ -106,15 +107,16 @@ def tool(
         options = {key: value for key, value in given.items() if key != "function"}
         return lambda function: tool(function, **options)
     if not callable(function):
-        kind = type(function).__name__
-        raise ConfigTypeError(f"argument `tools`: expected a function or a Tool, not {kind}", "document_invalid", 107)
+        raise wrong_type("tools", "a function or a Tool", function)
+    known = {"read_only": read_only, "destructive": destructive, "idempotent": idempotent, "open_world": open_world}
+    hints = {key: value for key, value in known.items() if value is not None}
+    for key, value in {"name": name, "description": description}.items():
+        if value is not None and not isinstance(value, str):
+            raise wrong_type(key, "a str", value)
+    for key, flag in {**hints, "blocking": blocking, "suspending": suspending}.items():
+        if not isinstance(flag, bool):
+            raise wrong_type(key, "a bool", flag)
     plan = _schema.of(function)
-    hints = {
-        "read_only": read_only,
-        "destructive": destructive,
-        "idempotent": idempotent,
-        "open_world": open_world,
-    }
     return Tool._of(
         name or _name(function),
         None if suspending else plan.call,
@@ -123,7 +125,7 @@ def tool(
         description=plan.description if description is None else description,
         input_schema=plan.input_schema if input_schema is None else input_schema,
         output_schema=plan.output_schema if output_schema is None else output_schema,
-        hints={key: value for key, value in hints.items() if value is not None},
+        hints=hints,
         timeout_ms=timeout,
     )
 

@@ -11,7 +11,7 @@ from os import PathLike
 from typing import TYPE_CHECKING, Union
 
 from sandcell import _first_use
-from sandcell._errors import HostError
+from sandcell._errors import HostError, wrong_type
 from sandcell._sandcell import Engine, Image
 
 if TYPE_CHECKING:
@@ -75,8 +75,10 @@ def derive(
     image. ``setup`` must create no secrets: all forks share what it leaves in memory.
     Raises ``ConfigError`` ``image_setup_failed`` with the traceback.
     """
-    image = base if isinstance(base, Image) else Image.load(base, engine=engine)
-    given = dict(files or {})
+    if not isinstance(setup, str):
+        raise wrong_type("setup", "source code as a str", setup)
+    given = _contents({} if files is None else files)
+    image = _loaded("base", base, engine)
     return image.derive(name or _name_of(image, setup, given), setup=setup, files=given, progress=progress)
 
 
@@ -98,8 +100,7 @@ def cc(
     ``compile_limits`` are the compiler's own, such as ``{"deadline_ms": 5000}``.
     Raises ``ConfigError``: ``flag_invalid`` for a flag that is not allowed.
     """
-    loaded = image if isinstance(image, Image) else Image.load(image, engine=engine)
-    return loaded.cc(code, files=files, entry=entry, name=name, flags=flags, compile_limits=compile_limits)
+    return _loaded("image", image, engine).cc(code, files=files, entry=entry, name=name, flags=flags, compile_limits=compile_limits)
 
 
 def command(
@@ -155,12 +156,31 @@ def set_progress_hook(hook: _Hook | None) -> None:
     _first_use.progress_hook = hook
 
 
-def _name_of(image: Image, setup: str, files: Mapping[str, bytes | str]) -> str:
+def _loaded(argument: str, image: str | Image, engine: Engine | None) -> Image:
+    if isinstance(image, Image):
+        return image
+    if not isinstance(image, str):
+        raise wrong_type(argument, "the name of an image, or an Image", image)
+    return Image.load(image, engine=engine)
+
+
+def _contents(files: Mapping[str, bytes | str]) -> dict[str, bytes]:
+    if not isinstance(files, Mapping):
+        raise wrong_type("files", "a mapping from guest paths to contents", files)
+    contents = {}
+    for path, content in files.items():
+        if not isinstance(path, str):
+            raise wrong_type("files", "paths as str", path)
+        if not isinstance(content, (str, bytes, bytearray, memoryview)):
+            raise wrong_type(f"files[{path!r}]", "bytes or a str", content)
+        contents[path] = content.encode() if isinstance(content, str) else bytes(content)
+    return contents
+
+
+def _name_of(image: Image, setup: str, files: dict[str, bytes]) -> str:
     import hashlib
 
     digest = hashlib.sha256(setup.encode())
-    for path in sorted(files):
-        content = files[path]
-        data = content.encode() if isinstance(content, str) else bytes(content)
-        digest.update(f"\0{path}\0{len(data)}\0".encode() + data)
+    for path, content in sorted(files.items()):
+        digest.update(f"\0{path}\0{len(content)}\0".encode() + content)
     return f"{image.name}-{digest.hexdigest()[:12]}"
