@@ -60,7 +60,10 @@ impl Job {
         let Some(work) = self.work.lock().take() else {
             return Err(Error::SandboxUnusable { reason: "this was awaited before" }.into());
         };
-        let step = Step { work, done: Some(done), _trip: Trip::begin(self.cancel.as_ref())? };
+        let trip = Trip::begin(self.cancel.as_ref())?;
+        // The end of the interpreter does not wait for what only waits.
+        let trip = self.cancel.is_some().then_some(trip);
+        let step = Step { work, done: Some(done), trip };
         *self.task.lock() = Some(Task::begin(step, self.around.clone()));
         Ok(())
     }
@@ -91,7 +94,7 @@ pub(crate) fn begin(
         work.await;
         Job::ending(|py| Ok(py.None()))
     });
-    Task::begin(Step { work, done: None, _trip: Trip::begin(Some(cancel))? }, around);
+    Task::begin(Step { work, done: None, trip: Some(Trip::begin(Some(cancel))?) }, around);
     Ok(())
 }
 
@@ -106,7 +109,8 @@ struct Task {
 struct Step {
     work: Work,
     done: Option<Py<PyAny>>,
-    _trip: Trip,
+    /// For a run, from its beginning on.
+    trip: Option<Trip>,
 }
 
 impl Wake for Task {
@@ -142,8 +146,9 @@ impl Task {
         };
         let ended = step.take();
         drop(step);
-        if let Some(Step { work, done, _trip }) = ended {
+        if let Some(Step { work, done, trip }) = ended {
             drop(work);
+            let Ok(_trip) = trip.map_or_else(|| Trip::begin(None), Ok) else { return };
             let raised = self.around.as_ref().and_then(|around| around.raised());
             let ending = match raised {
                 Some(error) => Job::ending(move |_| Err(error.into())),

@@ -113,6 +113,7 @@ def test_an_object_whose_end_uses_a_sandbox(use: str, keep: str) -> None:
         "asyncio.run(awaited())",
         "box.run('tool()')",
         "pool.acquire('60s')",
+        "asyncio.run(acquired())",
         "[sandcell.Sandbox('python').run('1') for _ in iter(int, 1)]",
         "[box.snapshot().fork().close() for _ in iter(int, 1)]",
         "space.run('python', 'while True: pass')",
@@ -131,6 +132,8 @@ def test_a_daemon_thread_that_is_inside(work: str) -> None:
     space = sandcell.Workspace(deadline_ms=60_000)
     async def awaited():
         await box.run_async("while True: pass")
+    async def acquired():
+        await pool.acquire_async("60s")
     def work():
         {work}
     threading.Thread(target=work, daemon=True).start()
