@@ -3,6 +3,7 @@
 //!
 //! Functions of the host are called while the run is polled; a thread-local says for whom.
 
+use crate::shutdown::calling;
 use parking_lot::Mutex;
 use pyo3::prelude::*;
 use sandcell::CancelHandle;
@@ -35,8 +36,10 @@ impl Around {
 
     /// A run that the current task of asyncio is going to await.
     pub(crate) fn task(py: Python<'_>, cancel: &CancelHandle) -> PyResult<Arc<Around>> {
-        let event_loop = py.import("asyncio")?.call_method0("get_running_loop")?.unbind();
-        let context = py.import("contextvars")?.call_method0("copy_context")?.unbind();
+        let (event_loop, context) = calling(py, || -> PyResult<_> {
+            let event_loop = py.import("asyncio")?.call_method0("get_running_loop")?.unbind();
+            Ok((event_loop, py.import("contextvars")?.call_method0("copy_context")?.unbind()))
+        })?;
         let task = Some(Task { event_loop, context });
         Ok(Arc::new(Around { task, raised: Mutex::default(), cancel: cancel.clone() }))
     }

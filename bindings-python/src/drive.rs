@@ -72,7 +72,7 @@ pub(crate) fn aside<T: Send + 'static>(py: Python<'_>, work: impl FnOnce() -> T 
     let caller = std::thread::current();
     let worker = std::thread::Builder::new().name("sandcell-build".into()).spawn(move || {
         let _trip = trip;
-        let done = work();
+        let done = shutdown::covered(work);
         caller.unpark();
         done
     });

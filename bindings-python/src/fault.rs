@@ -3,6 +3,7 @@
 //! The exception's class follows from the error's class, its `code` from core's table. Nothing here
 //! decides by a message.
 
+use crate::shutdown::calling;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use sandcell::{Class, Error};
@@ -71,7 +72,8 @@ fn exception(class: &str, error: &Error) -> PyErr {
     let raised = Python::try_attach(|py| {
         let code = error.code();
         let arguments = (error.to_string(), code.as_str(), code.number(), error.hint());
-        match py.import("sandcell._errors").and_then(|errors| errors.getattr(class)?.call1(arguments)) {
+        let make = || py.import("sandcell._errors")?.getattr(class)?.call1(arguments);
+        match calling(py, make) {
             Ok(exception) => PyErr::from_value(exception),
             Err(broken) => broken,
         }

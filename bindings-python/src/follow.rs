@@ -6,6 +6,7 @@ use crate::drive;
 use crate::fault::{Fault, Result};
 use crate::held::Taken;
 use crate::outcome::Outcome;
+use crate::shutdown;
 use crate::tasks::{self, Job};
 use crate::values;
 use parking_lot::Mutex;
@@ -124,7 +125,7 @@ impl Events {
         if let Some(work) = work {
             tasks::begin(&this.cancel, Some(Around::task(py, &this.cancel)?), work)?;
         }
-        Ok(py.import("sandcell._asyncio")?.call_method1("next_of", (slf,))?)
+        shutdown::awaitable(py, "next_of", slf)
     }
 
     /// Waits until there is something to be taken. What nobody takes, as whoever waited was cancelled, stays.
@@ -273,16 +274,16 @@ fn event<'py>(py: Python<'py>, event: Event) -> Result<Bound<'py, PyAny>> {
     match event {
         Event::Ended(outcome) => {
             let outcome = Bound::new(py, Outcome { core: *outcome })?;
-            Ok(py.import("sandcell._values")?.getattr("Ended")?.call1((outcome,))?)
+            values::of(py, "Ended", (outcome,))
         }
         Event::Artifact(artifact) => {
             let artifact = values::artifact(py, &artifact)?;
-            Ok(py.import("sandcell._values")?.getattr("ArtifactMade")?.call1((artifact,))?)
+            values::of(py, "ArtifactMade", (artifact,))
         }
         Event::Output { stream, bytes } => {
             let stream = crate::json::to_python(py, &crate::json::of(&stream)?)?;
             let bytes = pyo3::types::PyBytes::new(py, &bytes);
-            Ok(py.import("sandcell._values")?.getattr("Output")?.call1((stream, bytes))?)
+            values::of(py, "Output", (stream, bytes))
         }
         other => values::event(py, &other),
     }

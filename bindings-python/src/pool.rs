@@ -8,7 +8,7 @@ use crate::limits::Limits;
 use crate::policy::{Grants, Policy};
 use crate::quantity;
 use crate::sandbox::{Given, Plan, Sandbox};
-use crate::shutdown::detached;
+use crate::shutdown::{self, detached};
 use crate::tasks::Job;
 use crate::tools::Handed;
 use crate::values;
@@ -115,7 +115,7 @@ impl Pool {
             let pooled = core.acquire_async(within).await;
             Job::ending(move |py| Ok(Py::new(py, pool.get().sandbox(py, pooled?))?.into_any()))
         });
-        Ok(slf.py().import("sandcell._asyncio")?.call_method1("result_of", (job,))?)
+        shutdown::awaitable(slf.py(), "result_of", job)
     }
 
     /// What the pool holds, and what it has done so far.

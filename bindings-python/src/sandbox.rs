@@ -13,7 +13,7 @@ use crate::outcome::Outcome;
 use crate::policy::{Grants, Policy, grants};
 use crate::program::Source;
 use crate::resume::{results, token};
-use crate::shutdown::detached;
+use crate::shutdown::{self, detached};
 use crate::snapshot::Snapshot;
 use crate::tasks::Job;
 use crate::tools::Handed;
@@ -158,7 +158,7 @@ impl Sandbox {
                 Ok(Py::new(py, Outcome { core: outcome? })?.into_any())
             })
         });
-        Ok(slf.py().import("sandcell._asyncio")?.call_method1("result_of", (job,))?)
+        shutdown::awaitable(slf.py(), "result_of", job)
     }
 
     /// Starts a program whose output, calls of tools, files and artifacts are told while it runs.
@@ -227,7 +227,7 @@ impl Sandbox {
                 Ok(Py::new(py, Outcome { core: outcome? })?.into_any())
             })
         });
-        Ok(slf.py().import("sandcell._asyncio")?.call_method1("result_of", (job,))?)
+        shutdown::awaitable(slf.py(), "result_of", job)
     }
 
     /// Follows a run that was followed before it was suspended: the events since then.
@@ -316,14 +316,14 @@ impl Sandbox {
     }
 
     fn __aenter__<'py>(slf: &Bound<'py, Self>) -> Result<Bound<'py, PyAny>> {
-        Ok(slf.py().import("sandcell._asyncio")?.call_method1("at_once", (slf,))?)
+        shutdown::awaitable(slf.py(), "at_once", slf)
     }
 
     #[pyo3(signature = (*exception))]
     fn __aexit__<'py>(&self, py: Python<'py>, exception: &Bound<'py, PyTuple>) -> Result<Bound<'py, PyAny>> {
         let _ = exception;
         self.close();
-        Ok(py.import("sandcell._asyncio")?.call_method1("at_once", (py.None(),))?)
+        shutdown::awaitable(py, "at_once", py.None())
     }
 
     fn __repr__(&self) -> String {

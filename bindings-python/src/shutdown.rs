@@ -5,8 +5,10 @@
 
 use crate::fault::Result;
 use parking_lot::{Condvar, Mutex};
+use pyo3::IntoPyObjectExt as _;
 use pyo3::prelude::*;
 use sandcell::{CancelHandle, Error};
+use std::cell::Cell;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::ThreadId;
@@ -23,6 +25,11 @@ static ENDING: AtomicBool = AtomicBool::new(false);
 static OVER: AtomicBool = AtomicBool::new(false);
 /// The thread that ends the interpreter.
 static ENDER: OnceLock<ThreadId> = OnceLock::new();
+
+thread_local! {
+    /// A trip of this thread, or of one that waits for it, is under way.
+    static COVERED: Cell<bool> = const { Cell::new(false) };
+}
 
 struct Out {
     process: u32,
@@ -95,16 +102,36 @@ pub(crate) fn detached_run<T: Send>(
         Ok(trip) => trip,
         // A daemon thread, as all others were joined before: it stays where it is, without a word,
         // as later versions of Python have it.
-        Err(_) if ends_elsewhere() => py.detach(stay_out),
+        Err(_) if has_nothing_to_end() => py.detach(stay_out),
         Err(error) => return Err(error.into()),
     };
     let done = py.detach(|| {
-        let done = work();
+        let done = covered(work);
         stay_out_if_over();
         done
     });
     drop(trip);
     Ok(done)
+}
+
+/// Calls code of Python from here. The end of the interpreter waits for it: before CPython 3.14 a daemon thread that is in
+/// Python's code by then is ended by unwinding it, and our frames below that code would end the process.
+pub(crate) fn calling<T>(py: Python<'_>, call: impl FnOnce() -> T) -> T {
+    match Trip::begin(None) {
+        Ok(_trip) => covered(call),
+        Err(_) if has_nothing_to_end() => py.detach(stay_out),
+        Err(_) => call(),
+    }
+}
+
+/// What a coroutine function of `sandcell._asyncio` gives for this argument.
+pub(crate) fn awaitable<'py>(
+    py: Python<'py>,
+    function: &str,
+    argument: impl IntoPyObject<'py>,
+) -> Result<Bound<'py, PyAny>> {
+    let argument = argument.into_bound_py_any(py)?;
+    Ok(calling(py, || py.import("sandcell._asyncio")?.call_method1(function, (argument,)))?)
 }
 
 /// Whether the interpreter is ending, so that nothing more is to be waited for.
@@ -114,13 +141,22 @@ pub(crate) fn is_ending() -> bool {
 
 /// On a daemon thread that gave up because the interpreter ends: it has nothing to come back to.
 pub(crate) fn stay_out_if_not_the_ender(py: Python<'_>) {
-    if ends_elsewhere() {
+    if has_nothing_to_end() {
         py.detach(stay_out);
     }
 }
 
-fn ends_elsewhere() -> bool {
-    ENDER.get().is_some_and(|ender| *ender != std::thread::current().id())
+/// Does something that a trip is under way for already.
+pub(crate) fn covered<T>(work: impl FnOnce() -> T) -> T {
+    let before = COVERED.replace(true);
+    let done = work();
+    COVERED.set(before);
+    done
+}
+
+/// Whether this is a thread that neither ends the interpreter nor has something going on that the end waits for.
+fn has_nothing_to_end() -> bool {
+    !COVERED.get() && ENDER.get().is_some_and(|ender| *ender != std::thread::current().id())
 }
 
 /// Older interpreters end a thread that comes back too late by unwinding through our frames, which

@@ -5,7 +5,7 @@
 
 use crate::around::Around;
 use crate::fault::Result;
-use crate::shutdown::Trip;
+use crate::shutdown::{self, Trip};
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use pyo3::prelude::*;
 use sandcell::{CancelHandle, Error};
@@ -131,6 +131,10 @@ impl Task {
     }
 
     fn poll(self: &Arc<Self>) {
+        shutdown::covered(|| self.step());
+    }
+
+    fn step(self: &Arc<Self>) {
         self.queued.store(false, Ordering::Release);
         let mut step = self.step.lock();
         let Some(Step { work, .. }) = &mut *step else { return };

@@ -9,7 +9,7 @@ use crate::fault::{Fault, Result};
 use crate::json;
 use crate::quantity;
 use crate::reply::{Answer, Reply, reply};
-use crate::shutdown::Trip;
+use crate::shutdown::{self, Trip};
 use crate::tasks;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
@@ -127,7 +127,8 @@ impl Function {
         let spawned = Trip::begin(None).map_err(|error| error.to_string()).and_then(|trip| {
             let thread = std::thread::Builder::new().name(format!("sandcell-tool-{}", self.name));
             let work = move || {
-                let done = Python::try_attach(|py| function.in_context(py, &call, around.as_deref()));
+                let called = || Python::try_attach(|py| function.in_context(py, &call, around.as_deref()));
+                let done = shutdown::covered(called);
                 drop(around);
                 sender.send(done.unwrap_or_else(gone));
                 drop(trip);

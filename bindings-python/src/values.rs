@@ -5,6 +5,8 @@
 
 use crate::fault::Result;
 use crate::json;
+use crate::shutdown::calling;
+use pyo3::call::PyCallArgs;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyTuple};
 use sandcell::{Artifact, Language, Progress};
@@ -17,7 +19,7 @@ pub(crate) fn make<'py, T: Serialize>(py: Python<'py>, name: &str, what: &T) -> 
         Value::Object(fields) => json::object_to_python(py, &fields)?,
         _ => PyDict::new(py),
     };
-    Ok(class(py, name)?.call((), Some(&fields))?)
+    Ok(calling(py, || class(py, name)?.call((), Some(&fields)))?)
 }
 
 /// A listing with these entries.
@@ -26,20 +28,20 @@ pub(crate) fn listing<'py>(
     entries: Vec<Bound<'py, PyAny>>,
     truncated: bool,
 ) -> Result<Bound<'py, PyAny>> {
-    Ok(class(py, "Listing")?.call1((entries, truncated))?)
+    of(py, "Listing", (entries, truncated))
 }
 
 /// Its content is bytes, which JSON has not.
 pub(crate) fn artifact<'py>(py: Python<'py>, artifact: &Artifact) -> Result<Bound<'py, PyAny>> {
     let Artifact { mime, name, bytes } = artifact;
-    Ok(class(py, "Artifact")?.call1((mime, name, PyBytes::new(py, bytes)))?)
+    of(py, "Artifact", (mime, name, PyBytes::new(py, bytes)))
 }
 
 /// A row of the table of languages.
 pub(crate) fn language<'py>(py: Python<'py>, language: Language) -> Result<Bound<'py, PyAny>> {
     let extensions = PyTuple::new(py, language.extensions())?;
     let (name, title, image) = (language.as_str(), language.title(), language.image());
-    Ok(class(py, "Language")?.call1((name, title, extensions, image, language.how().as_str()))?)
+    of(py, "Language", (name, title, extensions, image, language.how().as_str()))
 }
 
 /// An event as the dataclass of its kind.
@@ -50,7 +52,8 @@ pub(crate) fn event<'py, T: Serialize>(py: Python<'py>, event: &T) -> Result<Bou
     };
     let kind = fields.remove("event").unwrap_or_default();
     let fields = json::object_to_python(py, &fields)?;
-    Ok(class(py, "EVENTS")?.get_item(kind.as_str().unwrap_or_default())?.call((), Some(&fields))?)
+    let kind = kind.as_str().unwrap_or_default();
+    Ok(calling(py, || class(py, "EVENTS")?.get_item(kind)?.call((), Some(&fields)))?)
 }
 
 /// Tells a function of Python how far a build has come. What it raises ends nothing: the first
@@ -83,6 +86,11 @@ impl Report {
             None => Ok(done?),
         }
     }
+}
+
+/// An instance of the dataclass `name` with these values.
+pub(crate) fn of<'py>(py: Python<'py>, name: &str, values: impl PyCallArgs<'py>) -> Result<Bound<'py, PyAny>> {
+    Ok(calling(py, || class(py, name)?.call1(values))?)
 }
 
 fn class<'py>(py: Python<'py>, name: &str) -> PyResult<Bound<'py, PyAny>> {

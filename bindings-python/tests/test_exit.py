@@ -141,6 +141,38 @@ def test_a_daemon_thread_that_is_inside(work: str) -> None:
     """)
 
 
+@pytest.mark.parametrize(
+    "work",
+    [
+        "list(sandcell.Sandbox('python').follow('while True: print(1)'))",
+        "[out.status.kind for _ in iter(int, 1)]",
+        "[sandcell.language_of('x.py').title for _ in iter(int, 1)]",
+        "mine = sandcell.Sandbox('python').files; [mine.list('/', recursive=True) for _ in iter(int, 1)]",
+        "[refused() for _ in iter(int, 1)]",
+        "[asyncio.run(awaited()) for _ in iter(int, 1)]",
+    ],
+)
+def test_daemon_threads_that_make_values_of_python(work: str) -> None:
+    """Several, so that one of them is in the middle of it when the interpreter ends."""
+    ends(f"""
+    box = sandcell.Sandbox("python", deadline_ms=60_000)
+    out = box.run("1")
+    async def awaited():
+        async with sandcell.Sandbox("python") as box:
+            return await box.run_async("1")
+    def refused():
+        try:
+            sandcell.Sandbox(1)
+        except TypeError as error:
+            return error
+    def work():
+        {work}
+    for _ in range(8):
+        threading.Thread(target=work, daemon=True).start()
+    time.sleep(0.2)
+    """)
+
+
 def test_a_run_that_nobody_awaited_says_only_what_python_says_of_it() -> None:
     done = python(f"""{PRELUDE}
     box = sandcell.Sandbox("python")

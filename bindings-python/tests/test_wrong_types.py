@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ import sandcell
 
 Call = tuple[Callable[..., Any], dict[str, Any]]
 
+# Exceptions have had notes since then, and what PyO3 refuses is named in one.
+NAMES = sys.version_info >= (3, 11)
 MODULE = '(module (memory (export "memory") 1) (func (export "_start")))'
 DEEP: Any = 1
 for _ in range(500):
@@ -158,7 +161,7 @@ def test_nonsense_is_an_error_that_names_the_argument(tmp_path: Path, monkeypatc
                     refused += 1
                     # A value may have keys of its own, which are what is wrong then.
                     names = (f"`{parameter}", f"'{parameter}'", "files[", "work", "`tools`", "tool `", "there is no limit `")
-                    if isinstance(error, TypeError) and not any(one in heard(error) for one in names):
+                    if NAMES and isinstance(error, TypeError) and not any(one in heard(error) for one in names):
                         faults.append(f"{name}({parameter}={kind}): {type(error).__name__}: {heard(error)}")
                 except BaseException as error:  # noqa: BLE001
                     faults.append(f"{name}({parameter}={kind}): {type(error).__name__}: {heard(error)}")
