@@ -6,7 +6,7 @@ use crate::quantity;
 use pyo3::basic::CompareOp;
 use pyo3::exceptions::PyAttributeError;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList, PyTuple};
+use pyo3::types::{PyDict, PyList, PyString, PyTuple};
 use sandcell::{Error, LimitKey, Limits as Core};
 
 /// Ceilings of a sandbox. What is not given has its default; "unlimited" cannot be expressed.
@@ -101,12 +101,7 @@ impl Limits {
 pub(crate) fn set_all(core: &mut Core, given: Option<&Bound<'_, PyDict>>, arguments: &[&str]) -> Result<()> {
     let Some(given) = given else { return Ok(()) };
     for (name, value) in given {
-        let Ok(name) = name.extract::<String>() else {
-            return Err(Fault::argument(
-                "compile_limits",
-                format!("expected names of limits, not {}", type_name(&name)),
-            ));
-        };
+        let name = name.extract::<String>()?;
         let Some(limit) = LimitKey::parse(&name) else {
             return Err(unknown(name, arguments));
         };
@@ -118,6 +113,14 @@ pub(crate) fn set_all(core: &mut Core, given: Option<&Bound<'_, PyDict>>, argume
 /// The limits of a compiler: its own, where nothing is given.
 pub(crate) fn for_compiling(given: Option<&Bound<'_, PyDict>>) -> Result<Core> {
     let mut core = Core::for_compiling();
+    for (name, _) in given.into_iter().flatten() {
+        if !name.is_instance_of::<PyString>() {
+            return Err(Fault::argument(
+                "compile_limits",
+                format!("expected names of limits, not {}", type_name(&name)),
+            ));
+        }
+    }
     set_all(&mut core, given, &[])?;
     Ok(core)
 }
